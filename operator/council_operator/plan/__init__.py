@@ -1,0 +1,1 @@
+"""Pure decisions: from what was observed to what to do."""

@@ -1,0 +1,49 @@
+"""What was read of the world before a decision: plain data, made by `observe`, used by `plan` and `status`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from deliberation.protocol.messages import Heartbeat, LedgerRecord, ProbeResult, Task
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BusFault:
+    """The bus could not be asked; `message` says why, for people."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class CouncilObserved:
+    """The world around one Council.
+
+    `deployments`, `services` and `ray_jobs` hold children by name, shared ones included, that carry this Council's
+    owner reference or the name that its spec renders to. `pods` are the pods behind the deployments, for their waiting reasons.
+    """
+
+    body: Body
+    deployments: dict[str, Body] = field(default_factory=dict)
+    services: dict[str, Body] = field(default_factory=dict)
+    ray_jobs: dict[str, Body] = field(default_factory=dict)
+    pods: tuple[Body, ...] = ()
+    kuberay_installed: bool = True
+    bus_fault: BusFault | None = None
+    heartbeat: Heartbeat | None = None
+    heartbeat_age_seconds: float | None = None
+    probes: tuple[ProbeResult, ...] | None = None
+    phases: dict[str, int] = field(default_factory=dict)
+    now_ms: int = 0
+
+
+@dataclass(frozen=True)
+class DeliberationObserved:
+    """The world around one Deliberation. `task` is what was published, if anything was: it outlives changes of the Council."""
+
+    body: Body
+    council: Body | None = None
+    task: Task | None = None
+    ledger: tuple[LedgerRecord, ...] = ()
+    bus_fault: BusFault | None = None
+    now_ms: int = 0

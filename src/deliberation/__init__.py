@@ -1,0 +1,1 @@
+"""Councils of language models: the data plane, usable without Kubernetes."""

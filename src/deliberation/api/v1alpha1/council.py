@@ -1,0 +1,288 @@
+"""The Council: a standing group of agents and what they need to run."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from deliberation.api.v1alpha1.base import Condition, DataKey, DnsLabel, Model, ObjectName, StatusModel, by_name, rules
+
+MAX_SEATS = 64
+"""Most seats of one Council, all members together."""
+
+Instructions = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+ImageReference = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class RolePreset(StrEnum):
+    """Roles whose instructions ship with the product."""
+
+    DEVELOPER = "Developer"
+    QA = "QA"
+    ARCHITECT = "Architect"
+    DEVOPS = "DevOps"
+    DATA = "Data"
+
+
+class KeyReference(Model):
+    """One key of a Secret or ConfigMap in the Council's namespace."""
+
+    name: ObjectName
+    key: DataKey
+
+
+class HubWeights(Model):
+    """Weights that the model server downloads from a hub when it starts."""
+
+    token_secret_ref: Annotated[KeyReference | None, Field(description="Secret that holds the hub's access token")] = (
+        None
+    )
+    cache_claim_name: Annotated[
+        ObjectName | None, Field(description="PersistentVolumeClaim that keeps downloads across restarts")
+    ] = None
+
+
+class VolumeWeights(Model):
+    """Weights that lie on a volume already."""
+
+    claim_name: Annotated[
+        ObjectName, Field(description="PersistentVolumeClaim that holds the weights; mounted read-only")
+    ]
+    path: Annotated[
+        str,
+        StringConstraints(max_length=512, pattern=r"^[^/].*$"),
+        Field(description="Folder of the model inside the volume, relative"),
+    ]
+
+
+class Weights(Model):
+    """Where a model server finds its weights: at most one source; none means the hub without a token or cache."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.hub), has(self.persistentVolumeClaim)].filter(x, x).size() <= 1",
+                "weights: give at most one of hub and persistentVolumeClaim",
+            ),
+        )
+    )
+
+    hub: HubWeights | None = None
+    persistent_volume_claim: VolumeWeights | None = None
+
+
+class Gpu(Model):
+    """One unit of a GPU resource, as the node's device plugin offers it."""
+
+    resource_name: Annotated[
+        str,
+        StringConstraints(max_length=128, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"),
+        Field(description="Extended resource to ask for, such as nvidia.com/gpu or nvidia.com/gpu.shared"),
+    ] = "nvidia.com/gpu"
+    memory_utilization_percent: Annotated[
+        int,
+        Field(ge=5, le=95, description="Share of the GPU's memory that the server may use; lower it on a shared GPU"),
+    ] = 90
+
+
+class VllmModel(Model):
+    """A vLLM server that the operator runs as a Deployment."""
+
+    model: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=256),
+        Field(description="Hub id of the model, or its display name when weights come from a volume"),
+    ]
+    revision: Annotated[
+        str | None,
+        StringConstraints(max_length=128),
+        Field(description="Revision of the weights to pin, recorded in each result"),
+    ] = None
+    image: Annotated[
+        ImageReference | None, Field(description="Server image; default is the operator's setting for CPU or GPU")
+    ] = None
+    max_model_len: Annotated[
+        int, Field(ge=256, le=1_048_576, description="Longest prompt and answer together, in tokens")
+    ] = 4096
+    weights: Weights = Weights()
+    gpu: Annotated[Gpu | None, Field(description="Ask for one GPU unit; absent runs on CPU")] = None
+
+
+class EndpointModel(Model):
+    """An OpenAI-compatible server that somebody else runs."""
+
+    url: Annotated[
+        str,
+        StringConstraints(max_length=512, pattern=r"^https?://[^\s]+$"),
+        Field(description="Base URL up to and including the version, such as https://llm.example.com/v1"),
+    ]
+    model_name: Annotated[
+        str, StringConstraints(min_length=1, max_length=256), Field(description="Name of the model at that server")
+    ]
+    api_key_secret_ref: Annotated[KeyReference | None, Field(description="Secret that holds the API key")] = None
+
+
+class SimulatedModel(Model):
+    """A model server that only pretends: for tests and demonstrations, and marked so in every status it touches."""
+
+    accuracy_percent: Annotated[
+        int, Field(ge=0, le=100, description="How often a seat answers a closed question rightly")
+    ] = 70
+    latency_milliseconds: Annotated[int, Field(ge=0, le=600_000, description="Time each call takes")] = 50
+    failure_percent: Annotated[
+        int, Field(ge=0, le=100, description="How often a call answers with HTTP status 500")
+    ] = 0
+    malformed_percent: Annotated[
+        int, Field(ge=0, le=100, description="How often an answer ignores the requested format")
+    ] = 0
+    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 1
+
+
+class CouncilModel(Model):
+    """One model that members can refer to."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.vllm), has(self.endpoint), has(self.simulated)].filter(x, x).size() == 1",
+                "each model needs exactly one source: give one of vllm, endpoint and simulated",
+            ),
+        )
+    )
+
+    name: DnsLabel
+    dedicated: Annotated[
+        bool,
+        Field(
+            description="false: Councils of the namespace that declare the same server share it; true: this Council has its own"
+        ),
+    ] = False
+    vllm: VllmModel | None = None
+    endpoint: EndpointModel | None = None
+    simulated: SimulatedModel | None = None
+
+
+class Sampling(Model):
+    """How a member's proposals are sampled."""
+
+    temperature_milli: Annotated[int, Field(ge=0, le=2000)] = 700
+    top_p_milli: Annotated[int, Field(ge=1, le=1000)] = 950
+    max_tokens: Annotated[int, Field(ge=1, le=32_768, description="Most tokens of one answer")] = 1024
+
+
+class Member(Model):
+    """One role of the Council, with as many seats as it has agents."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.role in ['Developer', 'QA', 'Architect', 'DevOps', 'Data'] || has(self.instructions)",
+                "role is not a preset (Developer, QA, Architect, DevOps, Data): give it instructions",
+            ),
+        )
+    )
+
+    name: DnsLabel
+    role: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9 -]*$"),
+        Field(description="A preset (Developer, QA, Architect, DevOps, Data), or any other name with instructions"),
+    ]
+    seats: Annotated[int, Field(ge=1, le=MAX_SEATS, description="Number of agents of this role")] = 1
+    model_ref: Annotated[DnsLabel, Field(description="Name of one of spec.models")]
+    instructions: Annotated[Instructions | None, Field(description="Added to the preset's instructions")] = None
+    sampling: Sampling = Sampling()
+    weight_milli: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Weight of each seat's vote and ballot, in thousandths")
+    ] = 1000
+
+
+class Runner(Model):
+    """The warm RayJob whose actors are the seats."""
+
+    dedicated: Annotated[
+        bool,
+        Field(
+            description="false: Councils of the namespace that declare the same runner share it; true: this Council has its own"
+        ),
+    ] = False
+    max_concurrent_deliberations: Annotated[
+        int, Field(ge=1, le=256, description="Deliberations that the runner works on at a time; others queue")
+    ] = 8
+    image: Annotated[ImageReference | None, Field(description="Runner image; default is the operator's setting")] = None
+
+
+class CouncilSpec(Model):
+    """What a user asks for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.members.all(m, self.models.exists(x, x.name == m.modelRef))",
+                "members: every modelRef must name one of spec.models",
+            ),
+            (f"self.members.map(m, m.seats).sum() <= {MAX_SEATS}", f"members: at most {MAX_SEATS} seats in all"),
+        )
+    )
+
+    models: Annotated[tuple[CouncilModel, ...], Field(min_length=1, max_length=8, json_schema_extra=by_name())]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=16, json_schema_extra=by_name())]
+    runner: Runner = Runner()
+
+
+class ModelStatus(StatusModel):
+    """What is known of one model."""
+
+    name: Annotated[str, Field(max_length=63)]
+    ready: bool
+    simulated: bool = False
+    endpoint: Annotated[str, Field(max_length=512)] = ""
+    model_name: Annotated[str, Field(max_length=256)] = ""
+    revision: Annotated[str | None, Field(max_length=128)] = None
+    deployment: Annotated[
+        str | None, Field(max_length=63, description="Deployment that serves it, absent for an endpoint")
+    ] = None
+    message: Annotated[str | None, Field(max_length=1024)] = None
+
+
+class MemberStatus(StatusModel):
+    """What is known of one member."""
+
+    name: Annotated[str, Field(max_length=63)]
+    seats: int
+    ready_seats: int
+
+
+class RunnerStatus(StatusModel):
+    """What is known of the runner."""
+
+    ray_job: Annotated[str, Field(max_length=63)]
+    ray_cluster: Annotated[str | None, Field(max_length=63)] = None
+    phase: Annotated[str, Field(max_length=63)] = "Unknown"
+
+
+class QueueStatus(StatusModel):
+    """Deliberations of this Council, by where they are."""
+
+    queued: int = 0
+    running: int = 0
+    finished: int = 0
+
+
+class CouncilStatus(StatusModel):
+    """What the operator reports."""
+
+    observed_generation: int = -1
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+        ),
+    ] = ()
+    models: Annotated[tuple[ModelStatus, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
+    model_count: Annotated[str, Field(max_length=16, description="Ready models of all, for people")] = ""
+    members: Annotated[tuple[MemberStatus, ...], Field(max_length=16, json_schema_extra=by_name())] = ()
+    seat_count: Annotated[str, Field(max_length=16, description="Ready seats of all, for people")] = ""
+    simulated: Annotated[bool, Field(description="true if any model of the Council only pretends")] = False
+    runner: RunnerStatus | None = None
+    queue: QueueStatus = QueueStatus()

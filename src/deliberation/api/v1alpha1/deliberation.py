@@ -1,0 +1,161 @@
+"""The Deliberation: one question put to a Council, and the answer that comes back."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from deliberation.api.v1alpha1.base import DnsLabel, Model, ObjectName, by_name, rules
+
+IMMUTABLE_FIELDS = (
+    "councilRef",
+    "question",
+    "context",
+    "requirements",
+    "criteria",
+    "answer",
+    "strategy",
+    "quorum",
+    "timeoutSeconds",
+    "topK",
+    "seed",
+)
+"""Fields of the spec that cannot change after creation; only `cancel` can."""
+
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class CouncilReference(Model):
+    """A Council of the same namespace."""
+
+    name: ObjectName
+
+
+class ContextText(Model):
+    """A named text that every seat reads beside the question."""
+
+    name: DnsLabel
+    text: LongText
+
+
+class Criterion(Model):
+    """One thing that judges score, from 1 to 5."""
+
+    name: DnsLabel
+    description: Annotated[str | None, StringConstraints(min_length=1, max_length=512)] = None
+    weight_milli: Annotated[
+        int, Field(ge=1, le=1000, description="Weight of the criterion, relative to the others")
+    ] = 500
+
+
+class AnswerType(StrEnum):
+    """What kind of answer a proposal must give."""
+
+    TEXT = "Text"
+    CHOICE = "Choice"
+    NUMBER = "Number"
+    BOOLEAN = "Boolean"
+
+
+class Answer(Model):
+    """The form of the answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "(self.type == 'Choice') == has(self.choices)",
+                "answer: choices belong to type Choice, and type Choice needs them",
+            ),
+            ("self.type == 'Number' || !has(self.toleranceMilli)", "answer: toleranceMilli belongs to type Number"),
+        )
+    )
+
+    type: AnswerType = AnswerType.TEXT
+    choices: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=128)], ...] | None,
+        Field(min_length=2, max_length=26, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = None
+    tolerance_milli: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=1_000_000_000,
+            description="Numbers no further apart than this, in thousandths, are the same answer",
+        ),
+    ] = None
+
+
+class StrategyType(StrEnum):
+    """How the Council comes to a result."""
+
+    AUTO = "Auto"
+    VOTE = "Vote"
+    PANEL = "Panel"
+
+
+class Strategy(Model):
+    """How the Council comes to a result."""
+
+    type: Annotated[
+        StrategyType,
+        Field(
+            description="Vote: the most frequent answer wins. Panel: seats judge each other's proposals blind. "
+            "Auto: Vote for closed answers, Panel for Text"
+        ),
+    ] = StrategyType.AUTO
+
+
+def _immutable_rules() -> tuple[tuple[str, str], ...]:
+    """Return the transition rules that refuse a change of any immutable field, whether set, changed or removed."""
+    return tuple(
+        (
+            f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+            f"{field} cannot be changed after creation: delete this Deliberation and create another",
+        )
+        for field in IMMUTABLE_FIELDS
+    )
+
+
+class DeliberationSpec(Model):
+    """What a user asks. Immutable, but for `cancel`."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *_immutable_rules(),
+            ("!oldSelf.cancel || self.cancel", "cancel cannot be taken back: create another Deliberation"),
+        )
+    )
+
+    council_ref: CouncilReference
+    question: LongText
+    context: Annotated[tuple[ContextText, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
+    requirements: Annotated[
+        tuple[ShortText, ...], Field(max_length=32, description="Short statements that a proposal must meet")
+    ] = ()
+    criteria: Annotated[
+        tuple[Criterion, ...],
+        Field(
+            max_length=8,
+            json_schema_extra=by_name(),
+            description="What judges score; default correctness 500, completeness 300, clarity 200",
+        ),
+    ] = ()
+    answer: Answer = Answer()
+    strategy: Strategy = Strategy()
+    quorum: Annotated[
+        int | None,
+        Field(ge=1, le=64, description="Least number of valid proposals; default is more than half of the seats"),
+    ] = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=86_400, description="Time from admission to the result")] = 600
+    top_k: Annotated[int, Field(ge=1, le=10, description="Proposals to show in the status, best first")] = 5
+    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 42
+    cancel: Annotated[bool, Field(description="true ends the Deliberation; what it has so far is kept")] = False
+
+
+DEFAULT_CRITERIA = (
+    Criterion(name="correctness", description="Is it right, and does it meet every requirement?", weight_milli=500),
+    Criterion(name="completeness", description="Does it leave out nothing that matters?", weight_milli=300),
+    Criterion(name="clarity", description="Can the reader act on it at once?", weight_milli=200),
+)
+"""Criteria of a Deliberation that declares none."""

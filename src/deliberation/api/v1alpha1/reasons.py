@@ -1,0 +1,46 @@
+"""Every reason of a condition or an abstention. Users and alerts match on them, so they never change meaning."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    BUS_UNAVAILABLE = "BusUnavailable"
+    CANCELLED = "Cancelled"
+    COUNCIL_NOT_FOUND = "CouncilNotFound"
+    COUNCIL_NOT_READY = "CouncilNotReady"
+    COUNCIL_READY = "CouncilReady"
+    DELIBERATING = "Deliberating"
+    ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    INVALID_SPEC = "InvalidSpec"
+    KUBERAY_NOT_INSTALLED = "KubeRayNotInstalled"
+    MODEL_NOT_SERVED = "ModelNotServed"
+    MODEL_STARTING = "ModelStarting"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+    NO_BALLOTS = "NoBallots"
+    NO_QUORUM = "NoQuorum"
+    PENDING = "Pending"
+    READY = "Ready"
+    RECONCILE_FAILED = "ReconcileFailed"
+    RUNNER_FAILED = "RunnerFailed"
+    RUNNER_SILENT = "RunnerSilent"
+    RUNNER_STARTING = "RunnerStarting"
+    SECRET_MISSING = "SecretMissing"
+    SUCCEEDED = "Succeeded"
+    TASK_PUBLISHED = "TaskPublished"
+    TIMED_OUT = "TimedOut"
+    UNAUTHORIZED = "Unauthorized"
+
+
+class AbstentionReason(StrEnum):
+    """Why a seat gave nothing usable."""
+
+    INTERNAL_ERROR = "InternalError"
+    MALFORMED_ANSWER = "MalformedAnswer"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+    REFUSED_BY_SERVER = "RefusedByServer"
+    SECRET_MISSING = "SecretMissing"
+    STAGE_ENDED = "StageEnded"
+    TRUNCATED = "Truncated"
+    UNAUTHORIZED = "Unauthorized"

@@ -1,0 +1,277 @@
+"""Messages and their versions: unknown fields are kept, unknown versions refused, so that peers may differ."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from deliberation.api.v1alpha1.deliberation import Answer, ContextText, Criterion
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+
+
+class Message(BaseModel):
+    """Base of every message: camelCase on the wire, immutable, unknown fields kept."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
+
+    def encode(self) -> bytes:
+        """Return the bytes on the wire: compact JSON with sorted keys, so equal messages are equal bytes."""
+        body = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+class MalformedMessageError(ValueError):
+    """Bytes that are no message of a version that this code knows."""
+
+
+class ModelAddress(Message):
+    """Where a seat finds its model. Carries the place of the key, never the key."""
+
+    name: str
+    base_url: str
+    model_name: str
+    api_key_file: Annotated[str | None, Field(description="Path below the runner's Secret mount: <secret>/<key>")] = (
+        None
+    )
+    revision: str | None = None
+    simulated: bool = False
+
+
+class SeatTask(Message):
+    """One agent: who it is and how it answers."""
+
+    id: Annotated[str, Field(description="<member>-<index>, one subject token")]
+    member: str
+    role: str
+    model: Annotated[str, Field(description="Name of one of the task's models")]
+    instructions: str = ""
+    temperature_milli: int = 700
+    top_p_milli: int = 950
+    max_tokens: int = 1024
+    weight_milli: int = 1000
+
+
+class ResolvedStrategy(StrEnum):
+    """A strategy that the engine runs; Auto has been resolved to one of these."""
+
+    VOTE = "Vote"
+    PANEL = "Panel"
+
+
+class Task(Message):
+    """One attempt at one Deliberation, self-contained: the runner asks nobody else what to do."""
+
+    version: Literal[1] = 1
+    namespace: str
+    deliberation_uid: str
+    deliberation_name: str
+    attempt: int = 1
+    council_uid: str
+    council_name: str
+    question: str
+    context: tuple[ContextText, ...] = ()
+    requirements: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...]
+    answer: Answer = Answer()
+    strategy: ResolvedStrategy
+    seats: Annotated[tuple[SeatTask, ...], Field(min_length=1, max_length=64)]
+    models: Annotated[tuple[ModelAddress, ...], Field(min_length=1)]
+    quorum: Annotated[int, Field(ge=1)]
+    top_k: int = 5
+    seed: int = 42
+    started_at_ms: Annotated[int, Field(description="Admission, in milliseconds since the epoch")]
+    timeout_ms: int
+
+    @property
+    def deadline_ms(self) -> int:
+        """Return when the run must have ended, in milliseconds since the epoch."""
+        return self.started_at_ms + self.timeout_ms
+
+
+class Usage(Message):
+    """What the model server counted for one entry, all tries together."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Entry(Message):
+    """Base of everything that a ledger holds."""
+
+    version: Literal[1] = 1
+
+
+class Start(Entry):
+    """A runner has taken the task up."""
+
+    kind: Literal["start"] = "start"
+    runner: str
+    at_ms: int
+
+
+class Proposal(Entry):
+    """What one seat answers."""
+
+    kind: Literal["proposal"] = "proposal"
+    seat: str
+    round: int = 0
+    answer: str
+    rationale: str = ""
+    usage: Usage = Usage()
+
+
+class Score(Message):
+    """One judge's scores of one proposal, by criterion, from 1 to 5."""
+
+    proposal: Annotated[str, Field(description="Seat whose proposal it is")]
+    criteria: dict[str, Annotated[int, Field(ge=1, le=5)]]
+
+
+class Ballot(Entry):
+    """What one judge makes of the others' proposals."""
+
+    kind: Literal["ballot"] = "ballot"
+    judge: str
+    round: int = 0
+    order: int = 0
+    scores: tuple[Score, ...]
+    rationale: str = ""
+    usage: Usage = Usage()
+
+
+class Abstention(Entry):
+    """A seat gave nothing usable in one stage."""
+
+    kind: Literal["abstention"] = "abstention"
+    seat: str
+    stage: Literal["propose", "judge"]
+    round: int = 0
+    reason: AbstentionReason
+    message: Annotated[str, Field(description="For people: never model text, never a secret")] = ""
+    usage: Usage = Usage()
+
+
+class Cancel(Entry):
+    """The user wants no more of it."""
+
+    kind: Literal["cancel"] = "cancel"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "Succeeded"
+    NO_QUORUM = "NoQuorum"
+    NO_BALLOTS = "NoBallots"
+    TIMED_OUT = "TimedOut"
+    CANCELLED = "Cancelled"
+
+
+class Verdict(Entry):
+    """The end of a run. Whoever writes it first decides: it names the entries that count, whatever arrives later."""
+
+    kind: Literal["verdict"] = "verdict"
+    outcome: Outcome
+    counted: Annotated[tuple[str, ...], Field(description="Keys of the proposals, ballots and abstentions that count")]
+    decided_at_ms: int
+
+
+LedgerEntry = Start | Proposal | Ballot | Abstention | Cancel | Verdict
+
+_ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(Annotated[LedgerEntry, Field(discriminator="kind")])
+
+
+def entry_key(entry: LedgerEntry) -> str:
+    """Return the entry's place in its run: the tail of its subject. Two entries of one place cannot both exist."""
+    match entry:
+        case Start():
+            return "start"
+        case Proposal():
+            return f"proposal.{entry.round}.{entry.seat}"
+        case Ballot():
+            return f"ballot.{entry.round}.{entry.judge}.{entry.order}"
+        case Abstention():
+            return f"abstention.{entry.stage}.{entry.round}.{entry.seat}"
+        case Cancel():
+            return "cancel"
+        case Verdict():
+            return "verdict"
+
+
+def decode_entry(data: bytes) -> LedgerEntry:
+    """Return the entry that `data` holds.
+
+    Raises:
+        MalformedMessageError: no entry of a known version.
+    """
+    try:
+        return _ENTRY.validate_json(data)
+    except ValidationError as error:
+        raise MalformedMessageError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Return where and why validation failed, without the content: that is text of users and models."""
+    faults = error.errors(include_input=False, include_context=False, include_url=False)
+    return "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['type']}" for fault in faults[:5])
+
+
+@dataclass(frozen=True)
+class LedgerRecord:
+    """One message of the ledger stream as it was read: `entry` is absent when the message is malformed."""
+
+    sequence: int
+    key: str
+    entry: LedgerEntry | None
+
+
+class Heartbeat(Message):
+    """A runner lives. Core NATS, every few seconds; missing for 30 s means that it does not."""
+
+    version: Literal[1] = 1
+    runner: str
+    running: Annotated[int, Field(description="Deliberations in work")]
+    seats: Annotated[dict[str, int], Field(description="Live seat actors by Council uid")]
+    rejected: Annotated[dict[str, int], Field(description="Messages refused since start, by reason")] = {}
+
+
+class ProbeRequest(Message):
+    """The operator asks a runner whether it can reach these models: the runner stands where the seats will stand."""
+
+    version: Literal[1] = 1
+    models: tuple[ModelAddress, ...]
+
+
+class ProbeResult(Message):
+    """What became of one model's probe; no reason means that it answers and serves the model."""
+
+    name: str
+    reason: Annotated[str | None, Field(description="A `Reason`: SecretMissing, EndpointUnreachable, ...")] = None
+    message: str = ""
+
+
+class ProbeReply(Message):
+    """The answer to a ProbeRequest, in its order."""
+
+    version: Literal[1] = 1
+    results: tuple[ProbeResult, ...]
+
+
+def decode(kind: type[AnyMessage], data: bytes) -> AnyMessage:
+    """Return the message of the given kind.
+
+    Raises:
+        MalformedMessageError: `data` is no such message of a known version.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise MalformedMessageError(_explain(error)) from None

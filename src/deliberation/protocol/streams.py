@@ -1,0 +1,49 @@
+"""The JetStream streams, declared once: the operator creates them, everybody else only uses them."""
+
+from dataclasses import dataclass
+
+from deliberation.protocol import subjects
+
+DUPLICATE_WINDOW_SECONDS = 600
+MAX_MESSAGE_BYTES = 512 * 1024
+
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream with limits retention, file storage, one message per subject, and refusal of a second one.
+
+    Limits retention, not work-queue: a work-queue stream forgets message ids when the server restarts, and would take
+    the same task twice. One message per subject with "discard new" makes every write a create-once.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age_seconds: int
+
+
+TASKS = Stream("COUNCIL_TASKS", (subjects.TASKS,), 7 * DAY_SECONDS)
+LEDGER = Stream("COUNCIL_LEDGER", (subjects.LEDGER,), 7 * DAY_SECONDS)
+DEAD = Stream("COUNCIL_DEAD", (subjects.DEAD,), 14 * DAY_SECONDS)
+
+ALL = (TASKS, LEDGER, DEAD)
+
+
+@dataclass(frozen=True)
+class TaskConsumer:
+    """The durable pull consumer through which one runner takes its tasks.
+
+    No backoff list: the server would shorten the first acknowledgement wait to its first element.
+    """
+
+    durable: str
+    filter_subject: str
+    ack_wait_seconds: int = 60
+    max_deliver: int = 4
+    inactive_threshold_seconds: int = DAY_SECONDS
+
+
+def build_task_consumer(namespace: str, runner: str) -> TaskConsumer:
+    """Return the consumer of one runner; its name is unique among all namespaces."""
+    return TaskConsumer(f"{namespace}_{runner}", subjects.tasks_of_runner(namespace, runner))
