@@ -7,6 +7,8 @@ PREFIX = "council.v1"
 TASKS = f"{PREFIX}.*.task.>"
 LEDGER = f"{PREFIX}.*.ledger.>"
 DEAD = f"{PREFIX}.*.dead.>"
+HEARTBEATS = f"{PREFIX}.*.heartbeat.*"
+PROBES = f"{PREFIX}.*.probe.*"
 
 
 @dataclass(frozen=True)
@@ -69,5 +71,23 @@ def find_entry(subject: str) -> tuple[Run, str] | None:
     match tokens:
         case ["council", "v1", namespace, "ledger", uid, attempt, *key] if attempt.isdecimal() and key:
             return Run(namespace, uid, int(attempt)), ".".join(key)
+        case _:
+            return None
+
+
+def find_task(subject: str) -> Run | None:
+    """Return the run of a task subject, or None when it is no task subject."""
+    match subject.split("."):
+        case ["council", "v1", namespace, "task", _, uid, attempt] if attempt.isdecimal():
+            return Run(namespace, uid, int(attempt))
+        case _:
+            return None
+
+
+def find_heartbeat(subject: str) -> tuple[str, str] | None:
+    """Return the namespace and the runner of a heartbeat subject, or None when it is none."""
+    match subject.split("."):
+        case ["council", "v1", namespace, "heartbeat", runner]:
+            return namespace, runner
         case _:
             return None

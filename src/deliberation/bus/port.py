@@ -1,0 +1,130 @@
+"""What the rest of the system asks of the bus, whatever carries it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from deliberation.protocol.messages import Heartbeat, LedgerEntry, LedgerRecord, ProbeReply, ProbeRequest, Task
+from deliberation.protocol.subjects import Run
+
+
+class BusUnavailableError(Exception):
+    """The bus did not do what was asked within its bounded wait: the message says why. Asking again later may work."""
+
+
+class BusMisconfiguredError(BusUnavailableError):
+    """The bus answers, but is not set up as it must be: somebody has to change what the message names."""
+
+
+class MessageTooLargeError(Exception):
+    """A message does not fit the bus: asking again will not help, making the message smaller will."""
+
+
+class Subscription(Protocol):
+    """A running subscription."""
+
+    async def stop(self) -> None:
+        """End it; safe to repeat."""
+
+
+class Delivery(Protocol):
+    """A task in one runner's hands, until acknowledged or given back; unanswered for 60 s, it is delivered again."""
+
+    @property
+    def task(self) -> Task | None:
+        """The task, or None when the message is malformed: then only `lay_aside` makes sense."""
+
+    @property
+    def run(self) -> Run | None:
+        """The run that the message is filed under, or None when its subject names none."""
+
+    @property
+    def redelivered(self) -> int:
+        """How often it was delivered before."""
+
+    @property
+    def is_last(self) -> bool:
+        """True when the bus will not deliver it again: whoever holds it lays it aside rather than try once more."""
+
+    async def ack(self) -> None:
+        """The work is done: never deliver it again."""
+
+    async def nak(self, delay_seconds: float) -> None:
+        """Deliver it again, to whoever asks, but not before `delay_seconds` are over."""
+
+    async def in_progress(self) -> None:
+        """The work goes on: the wait for the acknowledgement starts anew."""
+
+    async def lay_aside(self, reason: str) -> None:
+        """Keep the message among the dead ones, with the reason, and never deliver it again."""
+
+
+class Bus(Protocol):
+    """Tasks and ledgers of all runs.
+
+    Every write creates its message once: a second write of the same place changes nothing and returns False. A lost
+    acknowledgement is asked for again, so False may also mean that the first try of this very call arrived.
+
+    Every call ends within a bounded time and raises `BusUnavailableError` when the bus could not be reached, and
+    `MessageTooLargeError` when what it was given does not fit.
+    """
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the bus is connected at this moment."""
+
+    async def ensure_streams(self, replicas: int = 1) -> None:
+        """Make sure that the streams exist as declared in `protocol.streams`, and that they cover every subject.
+
+        Raises:
+            BusMisconfiguredError: a stream cannot be made so; the message tells which and why.
+        """
+
+    async def ensure_task_consumer(self, namespace: str, runner: str) -> None:
+        """Make sure that the durable consumer exists through which `runner` takes its tasks."""
+
+    async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
+        """File the task for `runner`, once."""
+
+    async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
+        """Write the entry into the run's ledger, once."""
+
+    async def read_task(self, namespace: str, deliberation_uid: str) -> Task | None:
+        """Return the Deliberation's latest task, or None when there is none, or none that can be read."""
+
+    async def read_ledger(self, run: Run) -> tuple[LedgerRecord, ...]:
+        """Return what the run's ledger holds, in order of writing; malformed messages without an entry."""
+
+    def follow_ledger(self, run: Run) -> AbstractAsyncContextManager[AsyncIterator[LedgerRecord]]:
+        """Iterate over the run's ledger from its beginning and then live, without end.
+
+        Survives reconnects without loss; a record may then come twice, with the same sequence.
+        """
+
+    async def watch_ledger(self, callback: Callable[[Run, str], None]) -> Subscription:
+        """Call back with the run and the key of each entry written from now on, in any namespace."""
+
+    async def purge(self, namespace: str, deliberation_uid: str) -> None:
+        """Remove every task and every ledger entry of a Deliberation."""
+
+    async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:
+        """Return the next task of `runner`, waiting at most `timeout_seconds` for one; None when none came."""
+
+    async def beat(self, namespace: str, heartbeat: Heartbeat) -> None:
+        """Say that a runner lives. Nobody is told later who did not listen now."""
+
+    async def watch_heartbeats(self, callback: Callable[[str, Heartbeat], None]) -> Subscription:
+        """Call back with the namespace and the heartbeat of each runner's beat, in any namespace."""
+
+    async def probe(
+        self, namespace: str, runner: str, request: ProbeRequest, timeout_seconds: float
+    ) -> ProbeReply | None:
+        """Ask `runner` whether it can reach models; None when it does not answer in time."""
+
+    async def serve_probes(
+        self, namespace: str, runner: str, answer: Callable[[ProbeRequest], Awaitable[ProbeReply]]
+    ) -> Subscription:
+        """Answer each probe of `runner`."""
+
+    async def close(self) -> None:
+        """End every subscription and the connection; safe to repeat."""

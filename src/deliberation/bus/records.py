@@ -1,0 +1,22 @@
+"""From bytes of the bus to what they mean. Total: what cannot be read becomes an absence, never an exception."""
+
+from deliberation.protocol import subjects
+from deliberation.protocol.messages import LedgerRecord, MalformedMessageError, Task, decode, decode_entry
+
+
+def build_record(sequence: int, subject: str, data: bytes) -> LedgerRecord:
+    """Return the record of one message of a ledger; its entry is absent when `data` holds none."""
+    place = subjects.find_entry(subject)
+    key = place[1] if place else subject
+    try:
+        return LedgerRecord(sequence, key, decode_entry(data))
+    except MalformedMessageError:
+        return LedgerRecord(sequence, key, None)
+
+
+def find_task_in(data: bytes) -> Task | None:
+    """Return the task that `data` holds, or None when it holds none."""
+    try:
+        return decode(Task, data)
+    except MalformedMessageError:
+        return None
