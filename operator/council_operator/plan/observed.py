@@ -19,8 +19,9 @@ class BusFault:
 class CouncilObserved:
     """The world around one Council.
 
-    `deployments`, `services` and `ray_jobs` hold children by name, shared ones included, that carry this Council's
-    owner reference or the name that its spec renders to. `pods` are the pods behind the deployments, for their waiting reasons.
+    `deployments`, `services` and `ray_jobs` hold, by name, the operator's objects in the Council's namespace: at least
+    those that carry this Council's owner reference or a name that its spec renders to. `pods` are the pods behind the
+    deployments and the runners, for their waiting reasons.
     """
 
     body: Body
@@ -39,7 +40,7 @@ class CouncilObserved:
 
 @dataclass(frozen=True)
 class DeliberationObserved:
-    """The world around one Deliberation. `task` is what was published, if anything was: it outlives changes of the Council."""
+    """The world around one Deliberation. `task` is what was published, if it was: it outlives changes of the Council."""
 
     body: Body
     council: Body | None = None

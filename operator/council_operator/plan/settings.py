@@ -1,0 +1,50 @@
+"""What the administrator decided for everything that the operator renders."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Images:
+    """Container images. `vllm` and `vllm_cpu` are defaults that a Council may override; so is `runner`."""
+
+    operator: str
+    runner: str
+    vllm: str
+    vllm_cpu: str
+    pull_policy: str = "IfNotPresent"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """CPU and memory of one container, as Kubernetes quantities in their canonical form (`1Gi`, never `1024Mi`)."""
+
+    cpu_request: str
+    memory_request: str
+    cpu_limit: str
+    memory_limit: str
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """Settings of the rendered objects. The two secrets never appear in `repr`, so that no log can hold them.
+
+    Attributes:
+        bus_url: NATS as seen from a runner's pod, in whichever namespace that is.
+        bus_user: user name of runners at the bus; empty for a bus without users.
+        bus_password: password of that user; mounted into runners through the Secret `council-bus`.
+        derivation_key: secret from which the model servers' API keys are derived, one per namespace.
+        ray_version: version of Ray in the runner image; KubeRay wants it stated for token authentication.
+        cpu_kv_cache_gib: memory that vLLM on CPU sets aside for its key-value cache, in GiB.
+        max_sequences: most sequences that a vLLM server works on at a time.
+    """
+
+    images: Images
+    bus_url: str
+    bus_user: str
+    bus_password: str = field(repr=False)
+    derivation_key: bytes = field(repr=False)
+    ray_version: str = "2.60.0"
+    runner: Resources = Resources("200m", "1Gi", "2", "6Gi")
+    simulated: Resources = Resources("50m", "64Mi", "1", "256Mi")
+    cpu_kv_cache_gib: int = 1
+    max_sequences: int = 64

@@ -1,0 +1,61 @@
+"""Labels, annotations and owners: how the operator knows its children again, and who else owns them."""
+
+from typing import Any
+
+from deliberation.api.v1alpha1.base import API_VERSION
+
+Body = dict[str, Any]
+
+NAME_LABEL = "app.kubernetes.io/name"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+SIMULATED_LABEL = "councils.dev/simulated"
+MANAGER = "council-operator"
+MANAGED_BY_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGER}"
+
+SPEC_DIGEST = "councils.dev/spec-digest"
+"""Annotation: digest of what was rendered, so that a change of the rendering is seen without comparing bodies."""
+
+CREDENTIALS_DIGEST = "councils.dev/credentials-digest"
+"""Annotation: keyed digest of the credentials that the object uses. The operator can't read Secrets: this tells it
+which ones it wrote last, and rolls the model servers when they change."""
+
+
+def child_labels(application: str, component: str, instance: str) -> dict[str, str]:
+    """Return the labels of one child; all values are ours, none is a user's text."""
+    return {
+        NAME_LABEL: application,
+        INSTANCE_LABEL: instance,
+        COMPONENT_LABEL: component,
+        MANAGED_BY_LABEL: MANAGER,
+    }
+
+
+def owner_reference(council: Body) -> Body:
+    """Return the Council as one of the owners of a shared child: none is its controller, none blocks a deletion."""
+    metadata = council["metadata"]
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Council",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": False,
+        "blockOwnerDeletion": False,
+    }
+
+
+def field_manager(council: Body) -> str:
+    """Return the field manager of one Council: server-side apply then merges the owners of a shared child by uid."""
+    return f"council-{council['metadata']['uid']}"
+
+
+def is_owned_by(child: Body, council_uid: str) -> bool:
+    """Return whether the Council is among the child's owners."""
+    return any(owner["uid"] == council_uid for owner in child["metadata"].get("ownerReferences", ()))
+
+
+def annotation(child: Body, name: str) -> str | None:
+    """Return one annotation of a child, or None."""
+    value = child["metadata"].get("annotations", {}).get(name)
+    return value if isinstance(value, str) else None
