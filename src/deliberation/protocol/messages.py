@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -235,6 +235,8 @@ class LedgerRecord:
 
 class Heartbeat(Message):
     """A runner lives. Core NATS, every few seconds; missing for 30 s means that it does not."""
+
+    SILENT_AFTER_SECONDS: ClassVar[float] = 30.0
 
     version: Literal[1] = 1
     runner: str

@@ -1,5 +1,6 @@
 """What every model of the API shares: naming, strictness, and how schema rules are attached."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -38,14 +39,46 @@ class StatusModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """Return CEL rules for `json_schema_extra`, from pairs of expression and the message a user reads."""
-    return {"x-kubernetes-validations": [{"rule": expression, "message": message} for expression, message in pairs]}
+@dataclass(frozen=True)
+class Rule:
+    """One rule that the API server checks on every write.
+
+    Attributes:
+        expression: CEL over `self`, and over `oldSelf` where the rule is about a change.
+        message: what the user reads when it does not hold: the rule and, where it helps, the way out.
+        field: the property that the refusal points to, below the object that carries the rule; empty points to that
+            object.
+        forbids_change: the refusal says that the change is forbidden, instead of showing the value.
+    """
+
+    expression: str
+    message: str
+    field: str = ""
+    forbids_change: bool = False
+
+    def to_json(self) -> dict[str, str]:
+        """Return the rule as an entry of `x-kubernetes-validations`."""
+        body = {"rule": self.expression, "message": self.message}
+        if self.field:
+            body["fieldPath"] = f".{self.field}"
+        if self.forbids_change:
+            body["reason"] = "FieldValueForbidden"
+        return body
+
+
+def rules(*each: Rule) -> dict[str, Any]:
+    """Return the rules as `json_schema_extra` of a model or field."""
+    return {"x-kubernetes-validations": [rule.to_json() for rule in each]}
+
+
+def list_by(key: str) -> dict[str, Any]:
+    """Return the markers of a list that server-side apply merges by this property of its items."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
 def by_name() -> dict[str, Any]:
     """Return the markers of a list that server-side apply merges by `name`."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    return list_by("name")
 
 
 class Condition(StatusModel):
@@ -57,3 +90,7 @@ class Condition(StatusModel):
     message: Annotated[str, Field(max_length=1024)] = ""
     last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     observed_generation: int = 0
+
+
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_by("type"))]
+"""The conditions of an object, each type at most once."""

@@ -5,10 +5,25 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from deliberation.api.v1alpha1.base import Condition, DataKey, DnsLabel, Model, ObjectName, StatusModel, by_name, rules
+from deliberation.api.v1alpha1.base import (
+    Conditions,
+    DataKey,
+    DnsLabel,
+    Model,
+    ObjectName,
+    Rule,
+    StatusModel,
+    by_name,
+    rules,
+)
 
 MAX_SEATS = 64
 """Most seats of one Council, all members together."""
+
+MAX_SEATED_INSTRUCTIONS = 131_072
+"""Most characters of instructions of all seats together: a task carries them once for each seat."""
+
+PRESETS = "Developer, QA, Architect, DevOps, Data"
 
 Instructions = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 ImageReference = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -27,8 +42,8 @@ class RolePreset(StrEnum):
 class KeyReference(Model):
     """One key of a Secret or ConfigMap in the Council's namespace."""
 
-    name: ObjectName
-    key: DataKey
+    name: Annotated[ObjectName, Field(description="Name of the Secret or ConfigMap")]
+    key: Annotated[DataKey, Field(description="Key of its data")]
 
 
 class HubWeights(Model):
@@ -50,8 +65,16 @@ class VolumeWeights(Model):
     ]
     path: Annotated[
         str,
-        StringConstraints(max_length=512, pattern=r"^[^/].*$"),
-        Field(description="Folder of the model inside the volume, relative"),
+        StringConstraints(min_length=1, max_length=512),
+        Field(
+            description="Folder of the model inside the volume, relative",
+            json_schema_extra=rules(
+                Rule(
+                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+                    "path must be relative to the volume's root and must not leave it: no leading / and no ..",
+                )
+            ),
+        ),
     ]
 
 
@@ -60,9 +83,9 @@ class Weights(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                "[has(self.hub), has(self.persistentVolumeClaim)].filter(x, x).size() <= 1",
-                "weights: give at most one of hub and persistentVolumeClaim",
+            Rule(
+                "!(has(self.hub) && has(self.persistentVolumeClaim))",
+                "weights come from one source: give at most one of hub and persistentVolumeClaim",
             ),
         )
     )
@@ -95,7 +118,7 @@ class VllmModel(Model):
     ]
     revision: Annotated[
         str | None,
-        StringConstraints(max_length=128),
+        StringConstraints(min_length=1, max_length=128),
         Field(description="Revision of the weights to pin, recorded in each result"),
     ] = None
     image: Annotated[
@@ -113,8 +136,21 @@ class EndpointModel(Model):
 
     url: Annotated[
         str,
-        StringConstraints(max_length=512, pattern=r"^https?://[^\s]+$"),
-        Field(description="Base URL up to and including the version, such as https://llm.example.com/v1"),
+        StringConstraints(min_length=1, max_length=512),
+        Field(
+            description="Base URL up to and including the version, such as https://llm.example.com/v1",
+            json_schema_extra=rules(
+                Rule(
+                    r"self.matches('^https?://[^\\s?#]+$')",
+                    "url must begin with http:// or https:// and hold no query: give the base URL, "
+                    "such as https://llm.example.com/v1",
+                ),
+                Rule(
+                    "!self.matches('^https?://[^/]*@')",
+                    "url must hold no user or password: put the key into a Secret and name it in apiKeySecretRef",
+                ),
+            ),
+        ),
     ]
     model_name: Annotated[
         str, StringConstraints(min_length=1, max_length=256), Field(description="Name of the model at that server")
@@ -135,7 +171,9 @@ class SimulatedModel(Model):
     malformed_percent: Annotated[
         int, Field(ge=0, le=100, description="How often an answer ignores the requested format")
     ] = 0
-    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 1
+    seed: Annotated[
+        int, Field(ge=0, le=2_147_483_647, description="Servers with the same seed give the same answers")
+    ] = 1
 
 
 class CouncilModel(Model):
@@ -143,18 +181,19 @@ class CouncilModel(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
+            Rule(
                 "[has(self.vllm), has(self.endpoint), has(self.simulated)].filter(x, x).size() == 1",
-                "each model needs exactly one source: give one of vllm, endpoint and simulated",
+                "a model needs exactly one source: give one of vllm, endpoint and simulated",
             ),
         )
     )
 
-    name: DnsLabel
+    name: Annotated[DnsLabel, Field(description="What members call it")]
     dedicated: Annotated[
         bool,
         Field(
-            description="false: Councils of the namespace that declare the same server share it; true: this Council has its own"
+            description="false: Councils of the namespace that declare the same server share it; "
+            "true: this Council has its own"
         ),
     ] = False
     vllm: VllmModel | None = None
@@ -165,8 +204,12 @@ class CouncilModel(Model):
 class Sampling(Model):
     """How a member's proposals are sampled."""
 
-    temperature_milli: Annotated[int, Field(ge=0, le=2000)] = 700
-    top_p_milli: Annotated[int, Field(ge=1, le=1000)] = 950
+    temperature_milli: Annotated[
+        int, Field(ge=0, le=2000, description="Temperature in thousandths: higher gives more varied answers")
+    ] = 700
+    top_p_milli: Annotated[
+        int, Field(ge=1, le=1000, description="Share of the likeliest tokens to choose from, in thousandths")
+    ] = 950
     max_tokens: Annotated[int, Field(ge=1, le=32_768, description="Most tokens of one answer")] = 1024
 
 
@@ -175,18 +218,19 @@ class Member(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
+            Rule(
                 "self.role in ['Developer', 'QA', 'Architect', 'DevOps', 'Data'] || has(self.instructions)",
-                "role is not a preset (Developer, QA, Architect, DevOps, Data): give it instructions",
+                f"role is not a preset ({PRESETS}): use one of these or give the member instructions",
+                field="role",
             ),
         )
     )
 
-    name: DnsLabel
+    name: Annotated[DnsLabel, Field(description="Begins the names of the member's seats")]
     role: Annotated[
         str,
         StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9 -]*$"),
-        Field(description="A preset (Developer, QA, Architect, DevOps, Data), or any other name with instructions"),
+        Field(description=f"A preset ({PRESETS}), or any other name with instructions"),
     ]
     seats: Annotated[int, Field(ge=1, le=MAX_SEATS, description="Number of agents of this role")] = 1
     model_ref: Annotated[DnsLabel, Field(description="Name of one of spec.models")]
@@ -203,7 +247,8 @@ class Runner(Model):
     dedicated: Annotated[
         bool,
         Field(
-            description="false: Councils of the namespace that declare the same runner share it; true: this Council has its own"
+            description="false: Councils of the namespace that declare the same runner share it; "
+            "true: this Council has its own"
         ),
     ] = False
     max_concurrent_deliberations: Annotated[
@@ -217,16 +262,34 @@ class CouncilSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
+            Rule(
                 "self.members.all(m, self.models.exists(x, x.name == m.modelRef))",
-                "members: every modelRef must name one of spec.models",
+                "every modelRef must name one of spec.models: correct it or declare the model",
+                field="members",
             ),
-            (f"self.members.map(m, m.seats).sum() <= {MAX_SEATS}", f"members: at most {MAX_SEATS} seats in all"),
+            Rule(
+                f"self.members.map(m, m.seats).sum() <= {MAX_SEATS}",
+                f"a Council has at most {MAX_SEATS} seats, all members together: ask for fewer",
+                field="members",
+            ),
+            Rule(
+                "self.members.map(m, has(m.instructions) ? m.seats * m.instructions.size() : 0).sum()"
+                f" <= {MAX_SEATED_INSTRUCTIONS}",
+                f"instructions, counted once for each seat, may have at most {MAX_SEATED_INSTRUCTIONS} characters, "
+                "all members together: shorten them or ask for fewer seats",
+                field="members",
+            ),
         )
     )
 
-    models: Annotated[tuple[CouncilModel, ...], Field(min_length=1, max_length=8, json_schema_extra=by_name())]
-    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=16, json_schema_extra=by_name())]
+    models: Annotated[
+        tuple[CouncilModel, ...],
+        Field(min_length=1, max_length=8, json_schema_extra=by_name(), description="Models that members refer to"),
+    ]
+    members: Annotated[
+        tuple[Member, ...],
+        Field(min_length=1, max_length=16, json_schema_extra=by_name(), description="Roles, each with its seats"),
+    ]
     runner: Runner = Runner()
 
 
@@ -273,12 +336,7 @@ class CouncilStatus(StatusModel):
     """What the operator reports."""
 
     observed_generation: int = -1
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(
-            max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
-        ),
-    ] = ()
+    conditions: Conditions = ()
     models: Annotated[tuple[ModelStatus, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
     model_count: Annotated[str, Field(max_length=16, description="Ready models of all, for people")] = ""
     members: Annotated[tuple[MemberStatus, ...], Field(max_length=16, json_schema_extra=by_name())] = ()

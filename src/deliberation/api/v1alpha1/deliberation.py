@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from deliberation.api.v1alpha1.base import DnsLabel, Model, ObjectName, by_name, rules
+from deliberation.api.v1alpha1.base import DnsLabel, Model, ObjectName, Rule, by_name, rules
 
 IMMUTABLE_FIELDS = (
     "councilRef",
@@ -22,6 +22,9 @@ IMMUTABLE_FIELDS = (
 )
 """Fields of the spec that cannot change after creation; only `cancel` can."""
 
+MAX_TEXT_BYTES = 262_144
+"""Most bytes of UTF-8 that question and context have together, so that a task fits one message."""
+
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
@@ -29,21 +32,25 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 class CouncilReference(Model):
     """A Council of the same namespace."""
 
-    name: ObjectName
+    name: Annotated[ObjectName, Field(description="Name of the Council")]
 
 
 class ContextText(Model):
     """A named text that every seat reads beside the question."""
 
-    name: DnsLabel
-    text: LongText
+    name: Annotated[DnsLabel, Field(description="What the text is called in the prompt")]
+    text: Annotated[LongText, Field(description="What every seat reads")]
 
 
 class Criterion(Model):
     """One thing that judges score, from 1 to 5."""
 
-    name: DnsLabel
-    description: Annotated[str | None, StringConstraints(min_length=1, max_length=512)] = None
+    name: Annotated[DnsLabel, Field(description="What the criterion is called in ballots and status")]
+    description: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=512),
+        Field(description="What judges look for, for them to read"),
+    ] = None
     weight_milli: Annotated[
         int, Field(ge=1, le=1000, description="Weight of the criterion, relative to the others")
     ] = 500
@@ -63,18 +70,33 @@ class Answer(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                "(self.type == 'Choice') == has(self.choices)",
-                "answer: choices belong to type Choice, and type Choice needs them",
+            Rule(
+                "self.type != 'Choice' || has(self.choices)",
+                "type Choice needs choices: give 2 to 26 of them",
+                field="choices",
             ),
-            ("self.type == 'Number' || !has(self.toleranceMilli)", "answer: toleranceMilli belongs to type Number"),
+            Rule(
+                "self.type == 'Choice' || !has(self.choices)",
+                "choices belong to type Choice: set type: Choice or leave them out",
+                field="choices",
+            ),
+            Rule(
+                "self.type == 'Number' || !has(self.toleranceMilli)",
+                "toleranceMilli belongs to type Number: set type: Number or leave it out",
+                field="toleranceMilli",
+            ),
         )
     )
 
-    type: AnswerType = AnswerType.TEXT
+    type: Annotated[AnswerType, Field(description="Kind of answer that every proposal must give")] = AnswerType.TEXT
     choices: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=128)], ...] | None,
-        Field(min_length=2, max_length=26, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Field(
+            min_length=2,
+            max_length=26,
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+            description="Answers to choose from; belongs to type Choice",
+        ),
     ] = None
     tolerance_milli: Annotated[
         int | None,
@@ -106,12 +128,14 @@ class Strategy(Model):
     ] = StrategyType.AUTO
 
 
-def _immutable_rules() -> tuple[tuple[str, str], ...]:
+def _immutable_rules() -> tuple[Rule, ...]:
     """Return the transition rules that refuse a change of any immutable field, whether set, changed or removed."""
     return tuple(
-        (
+        Rule(
             f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
             f"{field} cannot be changed after creation: delete this Deliberation and create another",
+            field=field,
+            forbids_change=True,
         )
         for field in IMMUTABLE_FIELDS
     )
@@ -123,13 +147,28 @@ class DeliberationSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             *_immutable_rules(),
-            ("!oldSelf.cancel || self.cancel", "cancel cannot be taken back: create another Deliberation"),
+            Rule(
+                "!oldSelf.cancel || self.cancel",
+                "cancel cannot be taken back: create another Deliberation",
+                field="cancel",
+                forbids_change=True,
+            ),
+            Rule(
+                "bytes(self.question).size()"
+                " + (has(self.context) ? self.context.map(c, bytes(c.text).size()).sum() : 0)"
+                f" <= {MAX_TEXT_BYTES}",
+                f"question and context may have at most {MAX_TEXT_BYTES} bytes of UTF-8 together: shorten them",
+                field="question",
+            ),
         )
     )
 
     council_ref: CouncilReference
-    question: LongText
-    context: Annotated[tuple[ContextText, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
+    question: Annotated[LongText, Field(description="What the Council is to answer")]
+    context: Annotated[
+        tuple[ContextText, ...],
+        Field(max_length=8, json_schema_extra=by_name(), description="Texts that every seat reads beside the question"),
+    ] = ()
     requirements: Annotated[
         tuple[ShortText, ...], Field(max_length=32, description="Short statements that a proposal must meet")
     ] = ()
@@ -149,7 +188,9 @@ class DeliberationSpec(Model):
     ] = None
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400, description="Time from admission to the result")] = 600
     top_k: Annotated[int, Field(ge=1, le=10, description="Proposals to show in the status, best first")] = 5
-    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 42
+    seed: Annotated[
+        int, Field(ge=0, le=2_147_483_647, description="Seeds the sampling of every seat, each differently")
+    ] = 42
     cancel: Annotated[bool, Field(description="true ends the Deliberation; what it has so far is kept")] = False
 
 
@@ -159,3 +200,6 @@ DEFAULT_CRITERIA = (
     Criterion(name="clarity", description="Can the reader act on it at once?", weight_milli=200),
 )
 """Criteria of a Deliberation that declares none."""
+
+FINALIZER = "councils.dev/ledger"
+"""Holds a Deliberation back from deletion until its messages are off the bus."""

@@ -5,12 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deliberation.api.v1alpha1.base import Condition, StatusModel, by_name
+from deliberation.api.v1alpha1.base import Conditions, StatusModel, by_name
 
 MAX_ANSWER_BYTES = 2048
 """Longest answer shown in full, in bytes of UTF-8; the whole text stays in the ledger under its digest."""
 
 MAX_RATIONALE_BYTES = 1024
+
+MAX_ANSWER_LINE = 60
+"""Most characters of the answer in a table of Deliberations."""
 
 Id = Annotated[str, Field(max_length=63)]
 ShortText = Annotated[str, Field(max_length=256)]
@@ -177,12 +180,7 @@ class DeliberationStatus(StatusModel):
 
     observed_generation: int = -1
     phase: Phase = Phase.PENDING
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(
-            max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
-        ),
-    ] = ()
+    conditions: Conditions = ()
     start_time: Annotated[
         str | None,
         Field(json_schema_extra={"format": "date-time"}, description="Admission: the timeout counts from here"),
@@ -193,6 +191,10 @@ class DeliberationStatus(StatusModel):
     progress: Progress | None = None
     strategy: ResolvedStrategy | None = None
     simulated: Annotated[bool, Field(description="true if any model of the Council only pretended")] = False
+    answer: Annotated[
+        str | None,
+        Field(max_length=MAX_ANSWER_LINE, description="Beginning of the result's answer on one line, for people only"),
+    ] = None
     result: Result | None = None
     proposals: Annotated[tuple[RankedProposal, ...], Field(max_length=10)] = ()
     votes: Votes | None = None

@@ -1,0 +1,113 @@
+"""Carries out what a plan asks for, in order. Every action may be repeated, so a crash between two loses nothing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from council_operator.kube.port import ConflictError, Kubernetes
+from council_operator.plan.actions import (
+    Action,
+    Apply,
+    Delete,
+    EmitEvent,
+    EnsureTaskConsumer,
+    ObjectReference,
+    PublishEntry,
+    PublishTask,
+    Purge,
+    Release,
+    SetFinalizer,
+)
+from deliberation.api.v1alpha1.deliberation import FINALIZER
+from deliberation.bus.port import Bus
+
+Body = dict[str, Any]
+
+COMPONENT = "council-operator"
+
+
+async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: Bus) -> None:
+    """Carry out one action of the plan for `subject`.
+
+    Raises:
+        KubernetesError: the API server refused or was out of reach.
+        BusUnavailableError: the bus was out of reach.
+    """
+    match action:
+        case Apply():
+            await kubernetes.apply(action.body, action.field_manager)
+        case Delete():
+            await kubernetes.delete(action.reference, action.uid)
+        case Release():
+            await _release(action, kubernetes)
+        case SetFinalizer():
+            await _set_finalizer(subject, kubernetes, present=action.present)
+        case EnsureTaskConsumer():
+            await bus.ensure_task_consumer(action.namespace, action.runner)
+        case PublishTask():
+            await bus.publish_task(action.run, action.runner, action.task)
+        case PublishEntry():
+            await bus.publish_entry(action.run, action.entry)
+        case Purge():
+            await bus.purge(action.namespace, action.deliberation_uid)
+        case EmitEvent():
+            await kubernetes.create(_event(action, subject))
+
+
+async def _release(action: Release, kubernetes: Kubernetes) -> None:
+    """Take an owner off, under the resourceVersion that was read: another Council may join at this very moment."""
+    body = await kubernetes.find(action.reference)
+    if body is None:
+        return
+    metadata = body["metadata"]
+    owners = metadata.get("ownerReferences", [])
+    others = [owner for owner in owners if owner["uid"] != action.owner_uid]
+    if len(others) == len(owners):
+        return
+    version = metadata["resourceVersion"]
+    if others:
+        await kubernetes.merge(action.reference, {"metadata": {"ownerReferences": others, "resourceVersion": version}})
+    else:
+        await kubernetes.delete(action.reference, metadata["uid"], version)
+
+
+async def _set_finalizer(subject: Body, kubernetes: Kubernetes, *, present: bool) -> None:
+    """Put our finalizer on or take it off; the resourceVersion guards the finalizers of others."""
+    metadata = subject["metadata"]
+    finalizers = metadata.get("finalizers", [])
+    if (FINALIZER in finalizers) == present:
+        return
+    wanted = [*finalizers, FINALIZER] if present else [name for name in finalizers if name != FINALIZER]
+    reference = ObjectReference(subject["apiVersion"], subject["kind"], metadata["namespace"], metadata["name"])
+    patch = {"metadata": {"finalizers": wanted, "resourceVersion": metadata["resourceVersion"]}}
+    try:
+        await kubernetes.merge(reference, patch)
+    except ConflictError:
+        live = await kubernetes.find(reference)
+        if live is None:
+            return
+        await _set_finalizer(live, kubernetes, present=present)
+
+
+def _event(action: EmitEvent, subject: Body) -> Body:
+    metadata = subject["metadata"]
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": metadata["namespace"]},
+        "involvedObject": {
+            "apiVersion": subject["apiVersion"],
+            "kind": subject["kind"],
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        },
+        "type": action.type,
+        "reason": action.reason,
+        "message": action.message[:1024],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }

@@ -1,0 +1,69 @@
+"""Reads the world around one Council."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deliberation.bus.port import Bus
+
+from council_operator.kube.port import Body, Kubernetes, NotFoundError
+from council_operator.loops import Key
+from council_operator.observe.probes import Probes
+from council_operator.plan import roster
+from council_operator.plan.actions import ObjectReference
+from council_operator.plan.observed import BusFault, CouncilObserved
+from council_operator.plan.settings import RenderSettings
+from council_operator.render.labels import MANAGED_BY_SELECTOR
+from council_operator.wakes import Wakes
+from deliberation.api.v1alpha1.base import API_VERSION
+
+
+@dataclass(frozen=True)
+class CouncilObserver:
+    """Reads the cluster, the bus and the last heartbeats."""
+
+    kubernetes: Kubernetes
+    bus: Bus
+    wakes: Wakes
+    probes: Probes
+    settings: RenderSettings
+    now_ms: Callable[[], int]
+
+    async def observe(self, key: Key) -> CouncilObserved | None:
+        """Return what is known of a Council, or None when it is gone.
+
+        Raises:
+            KubernetesError: the API server refused or was out of reach.
+        """
+        body = await self.kubernetes.find(ObjectReference(API_VERSION, "Council", key.namespace, key.name))
+        if body is None:
+            return None
+        ray_jobs, kuberay_installed = await self._ray_jobs(key.namespace)
+        runner = roster.runner_name(body, self.settings)
+        heartbeat, age = self.wakes.heartbeat_of(key.namespace, runner)
+        return CouncilObserved(
+            body=body,
+            deployments=_by_name(await self._children("apps/v1", "Deployment", key.namespace)),
+            services=_by_name(await self._children("v1", "Service", key.namespace)),
+            ray_jobs=ray_jobs,
+            pods=tuple(await self._children("v1", "Pod", key.namespace)),
+            kuberay_installed=kuberay_installed,
+            bus_fault=None if self.bus.is_connected else BusFault("not connected to NATS"),
+            heartbeat=heartbeat,
+            heartbeat_age_seconds=age,
+            probes=await self.probes.ask(key.namespace, runner, roster.council_models(body, self.settings), age),
+            phases=self.wakes.phases_of(key),
+            now_ms=self.now_ms(),
+        )
+
+    async def _children(self, api_version: str, kind: str, namespace: str) -> Sequence[Body]:
+        return await self.kubernetes.list_labelled(api_version, kind, namespace, MANAGED_BY_SELECTOR)
+
+    async def _ray_jobs(self, namespace: str) -> tuple[dict[str, Body], bool]:
+        try:
+            return _by_name(await self._children("ray.io/v1", "RayJob", namespace)), True
+        except NotFoundError:
+            return {}, False
+
+
+def _by_name(bodies: Sequence[Body]) -> dict[str, Body]:
+    return {body["metadata"]["name"]: body for body in bodies}

@@ -1,0 +1,34 @@
+"""Reads the world around one Deliberation."""
+
+from collections.abc import Callable
+
+from deliberation.bus.port import Bus, BusUnavailableError
+
+from council_operator.kube.port import Kubernetes
+from council_operator.loops import Key
+from council_operator.plan.actions import ObjectReference
+from council_operator.plan.observed import BusFault, DeliberationObserved
+from deliberation.api.v1alpha1.base import API_VERSION
+from deliberation.protocol.subjects import Run
+
+
+async def observe(key: Key, kubernetes: Kubernetes, bus: Bus, now_ms: Callable[[], int]) -> DeliberationObserved | None:
+    """Return what is known of a Deliberation, or None when it is gone.
+
+    A bus out of reach is an observation, not an error: it becomes a condition.
+
+    Raises:
+        KubernetesError: the API server refused or was out of reach.
+    """
+    body = await kubernetes.find(ObjectReference(API_VERSION, "Deliberation", key.namespace, key.name))
+    if body is None:
+        return None
+    council_name = body["spec"]["councilRef"]["name"]
+    council = await kubernetes.find(ObjectReference(API_VERSION, "Council", key.namespace, council_name))
+    uid = body["metadata"]["uid"]
+    try:
+        task = await bus.read_task(key.namespace, uid)
+        ledger = await bus.read_ledger(Run(key.namespace, uid, task.attempt)) if task else ()
+    except BusUnavailableError as error:
+        return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
+    return DeliberationObserved(body, council, task, ledger, now_ms=now_ms())

@@ -1,0 +1,101 @@
+"""Observe, plan, apply, summarise: one pass over one object, the same for every kind."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from council_operator.apply.actions import carry_out
+from council_operator.apply.status import write_status
+from council_operator.kube.port import ConflictError, Kubernetes, KubernetesError
+from council_operator.loops import Again, Key, Settled
+from council_operator.plan.actions import EmitEvent, Plan
+from council_operator.telemetry import RECONCILE_SECONDS, RECONCILES
+from deliberation.bus.port import Bus, BusUnavailableError
+
+logger = logging.getLogger(__name__)
+
+AFTER_ACTING_SECONDS = 0.05
+RESYNC_SECONDS = 60.0
+
+Body = dict[str, Any]
+
+
+class Observed(Protocol):
+    """What every observation has."""
+
+    @property
+    def body(self) -> Body:
+        """Return the reconciled object itself."""
+        ...
+
+
+O = TypeVar("O", bound=Observed)  # noqa: E741 - an Observed of one kind
+
+
+@dataclass(frozen=True)
+class Steps(Generic[O]):
+    """The four steps of one kind; applying is the same for all."""
+
+    observe: Callable[[Key], Awaitable[O | None]]
+    plan: Callable[[O], Plan]
+    summarise: Callable[[O], Body]
+    is_settled: Callable[[O], bool]
+
+
+class Reconciler:
+    """Runs the steps of whichever kind a key names, and is the only place that turns errors into retries."""
+
+    def __init__(self, steps: Mapping[str, Steps[Any]], kubernetes: Kubernetes, bus: Bus) -> None:
+        self._steps = steps
+        self._kubernetes = kubernetes
+        self._bus = bus
+
+    async def reconcile(self, key: Key) -> Again | Settled:
+        """Bring one object a step nearer to what its spec asks for.
+
+        Raises:
+            KubernetesError: the API server refused or was out of reach.
+            BusUnavailableError: the bus was out of reach in the middle of the plan.
+        """
+        with RECONCILE_SECONDS.labels(key.kind).time():
+            outcome = await self._pass(key)
+        RECONCILES.labels(key.kind, "ok").inc()
+        return outcome
+
+    async def report(self, key: Key, error: Exception, failures: int) -> None:
+        """Say that a pass failed: in the log and the metrics, and after three failures in a row in an Event."""
+        expected = isinstance(error, KubernetesError | BusUnavailableError)
+        RECONCILES.labels(key.kind, "conflict" if isinstance(error, ConflictError) else "error").inc()
+        level = logging.WARNING if expected else logging.ERROR
+        text = "%s %s/%s: pass failed, %d in a row: %s"
+        logger.log(
+            level, text, key.kind, key.namespace, key.name, failures, error, exc_info=None if expected else error
+        )
+        third_in_a_row = 3
+        if failures == third_in_a_row:
+            observed = await self._steps[key.kind].observe(key)
+            if observed is not None:
+                what = str(error) if expected else f"{type(error).__name__}, see the operator's log"
+                message = f"Reconciling failed {failures} times and goes on: {what}"
+                event = EmitEvent("Warning", "ReconcileFailed", message)
+                await carry_out(event, observed.body, self._kubernetes, self._bus)
+
+    async def _pass(self, key: Key) -> Again | Settled:
+        steps = self._steps[key.kind]
+        observed = await steps.observe(key)
+        if observed is None:
+            return Settled()
+        plan = steps.plan(observed)
+        for action in plan.actions:
+            await carry_out(action, observed.body, self._kubernetes, self._bus)
+        if plan.actions:
+            observed = await steps.observe(key)
+            if observed is None:
+                return Settled()
+        await write_status(observed.body, steps.summarise(observed), self._kubernetes)
+        if steps.is_settled(observed):
+            return Settled()
+        soon = AFTER_ACTING_SECONDS if plan.actions else RESYNC_SECONDS
+        after = soon if plan.look_again_after is None else plan.look_again_after
+        return Again(after, acted=bool(plan.actions))

@@ -1,0 +1,147 @@
+"""The composition root: puts settings, clocks, Kubernetes, the bus and the loops together, and takes them apart."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+import kopf
+from aiohttp import web
+from deliberation.bus.jetstream import JetStreamBus, connect
+
+from council_operator.handlers import watch
+from council_operator.http import build_application
+from council_operator.kube.client import KubernetesClient
+from council_operator.loops import Key, Loops
+from council_operator.observe.council import CouncilObserver
+from council_operator.observe.deliberation import observe as observe_deliberation
+from council_operator.observe.probes import Probes
+from council_operator.plan import council as council_plan
+from council_operator.plan import deliberation as deliberation_plan
+from council_operator.plan.observed import CouncilObserved, DeliberationObserved
+from council_operator.reconcile import Reconciler, Steps
+from council_operator.settings import Settings
+from council_operator.status import council as council_status
+from council_operator.status import deliberation as deliberation_status
+from council_operator.telemetry import BUS_CONNECTED, OBJECTS
+from council_operator.wakes import Wakes
+from deliberation.bus.port import BusUnavailableError
+
+logger = logging.getLogger(__name__)
+
+STREAMS_RETRY_SECONDS = 2.0
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Runtime:
+    """Everything that runs in the operator's process, between start and stop."""
+
+    kubernetes: KubernetesClient
+    bus: JetStreamBus
+    loops: Loops
+    wakes: Wakes
+    site: web.AppRunner
+    background: tuple[asyncio.Task[None], ...]
+
+    @classmethod
+    async def start(cls, settings: Settings) -> "Runtime":
+        """Connect, and be ready for events. A bus that is down is waited for in the background."""
+        kubernetes = await KubernetesClient.connect()
+        bus_lost = asyncio.Event()
+        bus = await connect(
+            settings.bus_url,
+            user=settings.bus_user,
+            password_file=settings.bus_password_file,
+            name="council-operator",
+            on_state=lambda _state: bus_lost.set(),
+        )
+        loops = Loops()
+        wakes = Wakes(loops.wake, time.monotonic)
+        council_observer = CouncilObserver(kubernetes, bus, wakes, Probes(bus, time.monotonic), settings.render, now_ms)
+        reconciler = Reconciler(_steps(settings, kubernetes, bus, council_observer), kubernetes, bus)
+        loops.begin(reconciler.reconcile, reconciler.report)
+        for kind in ("Council", "Deliberation"):
+            OBJECTS.labels(kind).set_function(lambda kind=kind: loops.count(kind))  # type: ignore[misc]
+        BUS_CONNECTED.set_function(lambda: bus.is_connected)
+        site = web.AppRunner(build_application(lambda: True), access_log=None)
+        await site.setup()
+        await web.TCPSite(site, port=settings.http_port).start()
+        follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
+        return cls(kubernetes, bus, loops, wakes, site, (follow,))
+
+    async def stop(self) -> None:
+        """End every loop and close every connection."""
+        for task in self.background:
+            task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
+        await self.loops.close()
+        await self.site.cleanup()
+        await self.bus.close()
+        await self.kubernetes.close()
+
+
+def _steps(
+    settings: Settings, kubernetes: KubernetesClient, bus: JetStreamBus, councils: CouncilObserver
+) -> dict[str, Steps[CouncilObserved] | Steps[DeliberationObserved]]:
+    async def observe(key: Key) -> DeliberationObserved | None:
+        return await observe_deliberation(key, kubernetes, bus, now_ms)
+
+    return {
+        "Council": Steps(
+            observe=councils.observe,
+            plan=lambda observed: council_plan.plan(observed, settings.render),
+            summarise=lambda observed: council_status.summarise(observed, settings.render),
+            is_settled=lambda _observed: False,
+        ),
+        "Deliberation": Steps(
+            observe=observe,
+            plan=lambda observed: deliberation_plan.plan(observed, settings.render),
+            summarise=deliberation_status.summarise,
+            is_settled=deliberation_plan.is_settled,
+        ),
+    }
+
+
+async def _follow_bus(bus: JetStreamBus, wakes: Wakes, bus_changed: asyncio.Event) -> None:
+    """Keep the streams there and the subscriptions alive; look at everything whenever the bus comes or goes."""
+    subscribed = False
+    while True:
+        bus_changed.clear()
+        try:
+            await bus.ensure_streams()
+            if not subscribed:
+                await bus.watch_ledger(wakes.ledger_grew)
+                await bus.watch_heartbeats(wakes.runner_beat)
+                subscribed = True
+        except BusUnavailableError as error:
+            logger.warning("the bus is not available: %s; trying again", error)
+            wakes.everything()
+            await asyncio.sleep(STREAMS_RETRY_SECONDS)
+            continue
+        wakes.everything()
+        await bus_changed.wait()
+
+
+def build_kopf_settings() -> kopf.OperatorSettings:
+    """Return Kopf's settings: it watches, endlessly and patiently, and posts and stores nothing."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    return settings
+
+
+def build_registry(settings: kopf.OperatorSettings, runtime: Runtime) -> kopf.OperatorRegistry:
+    """Return the handlers of one runtime."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(kopf.login_with_service_account)
+    kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
+    watch.register(registry, settings, runtime.wakes)
+    return registry

@@ -1,0 +1,78 @@
+"""The operator's settings: the only reader of the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from council_operator.plan.settings import Images, RenderSettings
+
+
+class SettingsError(Exception):
+    """The environment lacks a setting or holds an unusable one; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the chart sets.
+
+    `watch_namespaces` empty means the whole cluster. Files are named rather than contents, so that a rotated Secret is
+    read anew when the bus reconnects.
+    """
+
+    bus_url: str
+    bus_user: str | None
+    bus_password_file: Path | None
+    watch_namespaces: tuple[str, ...]
+    http_port: int
+    render: RenderSettings
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment holds.
+
+    Raises:
+        SettingsError: a setting is missing or unusable.
+    """
+    bus_url = _require(environment, "COUNCIL_BUS_URL")
+    password_file = environment.get("COUNCIL_BUS_PASSWORD_FILE")
+    return Settings(
+        bus_url=bus_url,
+        bus_user=environment.get("COUNCIL_BUS_USER") or None,
+        bus_password_file=Path(password_file) if password_file else None,
+        watch_namespaces=tuple(name for name in environment.get("COUNCIL_WATCH_NAMESPACES", "").split(",") if name),
+        http_port=_port(environment),
+        render=RenderSettings(
+            images=Images(
+                operator=_require(environment, "COUNCIL_IMAGE_OPERATOR"),
+                runner=_require(environment, "COUNCIL_IMAGE_RUNNER"),
+                vllm=_require(environment, "COUNCIL_IMAGE_VLLM"),
+                vllm_cpu=_require(environment, "COUNCIL_IMAGE_VLLM_CPU"),
+            ),
+            bus_url=environment.get("COUNCIL_RUNNER_BUS_URL") or bus_url,
+            bus_user=environment.get("COUNCIL_RUNNER_BUS_USER") or "",
+            bus_password=_read_text(environment, "COUNCIL_RUNNER_BUS_PASSWORD_FILE"),
+            derivation_key=_read_text(environment, "COUNCIL_DERIVATION_KEY_FILE").encode(),
+        ),
+    )
+
+
+def _require(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsError(f"{name} is not set: the chart sets it, see the operator's Deployment")
+    return value
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    text = environment.get("COUNCIL_METRICS_PORT", "8080")
+    if not text.isdecimal() or not 0 <= int(text) < 1 << 16:
+        raise SettingsError(f"COUNCIL_METRICS_PORT is {text!r}: it must be a port number")
+    return int(text)
+
+
+def _read_text(environment: Mapping[str, str], name: str) -> str:
+    path = Path(_require(environment, name))
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} cannot be read ({error.strerror}): is the Secret mounted?") from error

@@ -1,0 +1,99 @@
+"""From what happened to who must look: translates events of the cluster and the bus into wakes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from council_operator.loops import Key
+from deliberation.api.v1alpha1.deliberation_status import Phase
+from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.subjects import Run
+
+FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
+
+Body = dict[str, Any]
+
+
+class Wakes:
+    """Wakes the loops of the objects that an event concerns.
+
+    Keeps an index of Deliberations by uid and by Council, and the last heartbeat of each runner. All of it is a cache
+    of the watch and of the heartbeats: a restarted operator has it back within seconds.
+    """
+
+    def __init__(self, wake: Callable[[Key], None], monotonic: Callable[[], float]) -> None:
+        self._wake = wake
+        self._monotonic = monotonic
+        self._by_uid: dict[str, Key] = {}
+        self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
+        self._councils: dict[str, set[Key]] = defaultdict(set)
+        self._heartbeats: dict[tuple[str, str], tuple[Heartbeat, float]] = {}
+
+    def council_changed(self, event_type: str | None, body: Body) -> None:
+        """Look at the Council, and at every unfinished Deliberation that waits for it."""
+        key = _key("Council", body)
+        if event_type == "DELETED":
+            self._councils[key.namespace].discard(key)
+        else:
+            self._councils[key.namespace].add(key)
+        self._wake(key)
+        for uid, phase in self._phases[key].items():
+            if phase not in FINISHED:
+                self._wake(self._by_uid[uid])
+
+    def deliberation_changed(self, event_type: str | None, body: Body) -> None:
+        """Look at the Deliberation, and at its Council when it moved on in the Council's queue."""
+        key = _key("Deliberation", body)
+        uid = body["metadata"]["uid"]
+        council = Key("Council", key.namespace, body["spec"]["councilRef"]["name"])
+        phases = self._phases[council]
+        before = phases.get(uid)
+        if event_type == "DELETED":
+            self._by_uid.pop(uid, None)
+            phases.pop(uid, None)
+        else:
+            self._by_uid[uid] = key
+            phases[uid] = body.get("status", {}).get("phase", Phase.PENDING)
+        if before != phases.get(uid) and council in self._councils[council.namespace]:
+            self._wake(council)
+        self._wake(key)
+
+    def child_changed(self, body: Body) -> None:
+        """Look at every Council that owns the object."""
+        metadata = body["metadata"]
+        for owner in metadata.get("ownerReferences", []):
+            if owner["kind"] == "Council":
+                self._wake(Key("Council", metadata["namespace"], owner["name"]))
+
+    def ledger_grew(self, run: Run, _entry_key: str) -> None:
+        """Look at the Deliberation whose ledger has a new entry."""
+        key = self._by_uid.get(run.deliberation_uid)
+        if key:
+            self._wake(key)
+
+    def runner_beat(self, namespace: str, heartbeat: Heartbeat) -> None:
+        """Look at the namespace's Councils when a runner shows up again or its seats changed."""
+        known, age = self.heartbeat_of(namespace, heartbeat.runner)
+        self._heartbeats[(namespace, heartbeat.runner)] = (heartbeat, self._monotonic())
+        if known is None or known.seats != heartbeat.seats or (age or 0) > Heartbeat.SILENT_AFTER_SECONDS:
+            for council in self._councils[namespace]:
+                self._wake(council)
+
+    def everything(self) -> None:
+        """Look at every object: the bus is back, and may have been silent for a while."""
+        for keys in (*self._councils.values(), self._by_uid.values()):
+            for key in keys:
+                self._wake(key)
+
+    def heartbeat_of(self, namespace: str, runner: str) -> tuple[Heartbeat | None, float | None]:
+        """Return the last heartbeat of a runner and its age in seconds; (None, None) if there was none."""
+        known = self._heartbeats.get((namespace, runner))
+        return (known[0], self._monotonic() - known[1]) if known else (None, None)
+
+    def phases_of(self, council: Key) -> dict[str, int]:
+        """Return how many Deliberations of a Council are in each phase."""
+        return dict(Counter(self._phases[council].values()))
+
+
+def _key(kind: str, body: Body) -> Key:
+    return Key(kind, body["metadata"]["namespace"], body["metadata"]["name"])
