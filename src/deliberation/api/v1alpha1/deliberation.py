@@ -164,7 +164,15 @@ class DeliberationSpec(Model):
     )
 
     council_ref: CouncilReference
-    question: Annotated[LongText, Field(description="What the Council is to answer")]
+    question: Annotated[
+        LongText,
+        Field(
+            description="What the Council is to answer",
+            json_schema_extra=rules(
+                Rule(r"self.matches('\\S')", "question is blank: write what the Council is to answer")
+            ),
+        ),
+    ]
     context: Annotated[
         tuple[ContextText, ...],
         Field(max_length=8, json_schema_extra=by_name(), description="Texts that every seat reads beside the question"),
