@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from deliberation.protocol import subjects
 
 DUPLICATE_WINDOW_SECONDS = 600
-MAX_MESSAGE_BYTES = 512 * 1024
+
+SERVER_MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
+"""What `max_payload` of nats-server should be.
+
+A task repeats a Council's instructions for each seat: 64 seats x 8,192 characters of at most 4 bytes make 2 MiB, and
+the Deliberation itself comes from an object of at most 1.5 MiB. A server with less refuses only what is larger.
+"""
+
+HEADER_BYTES = 1024
+"""Kept free of each message for its headers: they count towards `max_payload`."""
+
+MAX_MESSAGE_BYTES = SERVER_MAX_PAYLOAD_BYTES - HEADER_BYTES
+"""Most bytes of one message's body."""
 
 DAY_SECONDS = 86_400
 
