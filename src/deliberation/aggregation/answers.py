@@ -1,0 +1,70 @@
+"""Answers in one spelling: what counts as the same answer is part of the vote, and an unread answer is a lost vote."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+
+LARGEST_EXPONENT = 30
+"""Numbers from 1e30 on, and below 1e-30, are refused: nobody means them."""
+
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]{1,3}(?:[, _'\u00a0\u202f][0-9]{3})+|[0-9]{1,64})?(?:\.[0-9]{0,64})?(?:[eE][+-]?[0-9]{1,3})?"
+)
+_SEPARATORS = re.compile(r"[, _'\u00a0\u202f]")
+_TRUE = frozenset({"true", "yes"})
+_FALSE = frozenset({"false", "no"})
+
+
+def read_answer(text: str, answer: Answer) -> str | None:
+    """Return `text` as an answer of the declared form, in its one spelling, or None when it is no such answer.
+
+    Text keeps its wording, trimmed. A choice takes the declared spelling, a boolean is true or false, and a number is
+    in plain digits, at most 28 that count.
+    """
+    match answer.type:
+        case AnswerType.TEXT:
+            return text.strip() or None
+        case AnswerType.CHOICE:
+            return _read_choice(text, answer.choices or ())
+        case AnswerType.NUMBER:
+            number = read_number(text)
+            return None if number is None else spell_number(number)
+        case AnswerType.BOOLEAN:
+            return _read_boolean(text)
+
+
+def fold_text(text: str) -> str:
+    """Return the form in which two texts are compared: without differences of case and white space."""
+    return " ".join(text.split()).casefold()
+
+
+def read_number(text: str) -> Decimal | None:
+    """Return the number that `text` is: digits, optionally grouped by thousands, with a decimal point or exponent."""
+    digits = text.strip()
+    if not _NUMBER.fullmatch(digits):
+        return None
+    try:
+        number = Decimal(_SEPARATORS.sub("", digits))
+    except InvalidOperation:
+        return None
+    return number if not number or abs(number.adjusted()) < LARGEST_EXPONENT else None
+
+
+def spell_number(number: Decimal) -> str:
+    """Return the number in plain digits without needless zeros."""
+    return format(number.normalize(), "f") if number else "0"
+
+
+def _read_choice(text: str, choices: tuple[str, ...]) -> str | None:
+    exact = [choice for choice in choices if choice.strip() == text.strip()]
+    alike = [choice for choice in choices if fold_text(choice) == fold_text(text)]
+    matches = exact or alike
+    return matches[0] if len(matches) == 1 else None
+
+
+def _read_boolean(text: str) -> str | None:
+    word = fold_text(text)
+    if word in _TRUE:
+        return "true"
+    return "false" if word in _FALSE else None
