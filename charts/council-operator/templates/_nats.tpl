@@ -1,0 +1,26 @@
+{{/* Configuration of the server. Passwords come from its environment, which NATS resolves by itself. */}}
+{{- define "council-operator.natsConfig" -}}
+server_name: {{ include "council-operator.fullname" . }}-nats
+listen: 0.0.0.0:4222
+http: 0.0.0.0:8222
+# A task carries its whole question and context.
+max_payload: 4MB
+jetstream {
+  store_dir: /data
+  # Every write is on disk before it is acknowledged: the ledger is the truth of a Deliberation.
+  sync_interval: always
+}
+authorization {
+  users: [
+    {
+      user: {{ .Values.bus.operatorUser | quote }}
+      password: $OPERATOR_PASSWORD
+    }
+    {
+      user: {{ .Values.bus.runnerUser | quote }}
+      password: $RUNNER_PASSWORD
+      permissions: {{ .Files.Get "files/nats-runner-permissions.json" | fromJson | toJson }}
+    }
+  ]
+}
+{{- end }}

@@ -1,0 +1,148 @@
+"""The operator gets what it reads, and may do no more than it needs."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chart.rendering import NAMESPACE, Objects, pod_specs, render
+from council_operator.settings import Settings, read_settings
+
+
+def settings_of(objects: Objects, folder: Path) -> Settings:
+    """Return what the operator's own code reads from its rendered environment, its Secrets mounted below `folder`."""
+    container = objects["Deployment", "council-operator"]["spec"]["template"]["spec"]["containers"][0]
+    volumes = {
+        volume["name"]: volume.get("secret", {}).get("secretName")
+        for volume in objects["Deployment", "council-operator"]["spec"]["template"]["spec"]["volumes"]
+    }
+    mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+    for path, secret in mounts.items():
+        if secret is None:
+            continue
+        (folder / path.lstrip("/")).mkdir(parents=True)
+        for key, value in objects["Secret", secret]["data"].items():
+            (folder / path.lstrip("/") / key).write_bytes(base64.b64decode(value))
+    environment = {
+        entry["name"]: f"{folder}{entry['value']}" if entry["name"].endswith("_FILE") else entry["value"]
+        for entry in container["env"]
+    }
+    return read_settings(environment)
+
+
+def test_environment_is_what_the_operator_reads(defaults: Objects, tmp_path: Path) -> None:
+    settings = settings_of(defaults, tmp_path)
+    assert settings.bus_url == "nats://council-operator-nats.council-system.svc:4222"
+    assert settings.bus_user == "operator"
+    assert settings.bus_password_file is not None
+    assert len(settings.bus_password_file.read_text()) == 40
+    assert settings.watch_namespaces == ()
+    assert settings.http_port == 8080
+    assert settings.render.images.runner == "council-operator/runner:0.1.0"
+    assert settings.render.bus_user == "runner"
+    assert settings.render.bus_password != settings.bus_password_file.read_text()
+    assert len(settings.render.derivation_key) == 48
+
+
+def test_runners_may_reach_the_bus_by_another_address(tmp_path: Path) -> None:
+    settings = settings_of(render("bus.runnerUrl=tls://bus.example:4222"), tmp_path)
+    assert settings.render.bus_url == "tls://bus.example:4222"
+    assert settings.bus_url == "nats://council-operator-nats.council-system.svc:4222"
+
+
+def test_another_release_name_is_used_throughout() -> None:
+    objects = render(release="blue")
+    assert ("Deployment", "blue-council-operator") in objects
+    assert ("Service", "blue-council-operator-nats") in objects
+    env = objects["Deployment", "blue-council-operator"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "COUNCIL_BUS_URL", "value": "nats://blue-council-operator-nats.council-system.svc:4222"} in env
+
+
+def test_one_operator_at_a_time(defaults: Objects) -> None:
+    spec = defaults["Deployment", "council-operator"]["spec"]
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_services_select_the_pods(defaults: Objects) -> None:
+    for service, workload in (
+        ("council-operator-metrics", ("Deployment", "council-operator")),
+        ("council-operator-nats", ("StatefulSet", "council-operator-nats")),
+    ):
+        labels = defaults[workload]["spec"]["template"]["metadata"]["labels"]
+        assert defaults["Service", service]["spec"]["selector"].items() <= labels.items()
+        assert defaults[workload]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_pods_meet_the_restricted_standard(defaults: Objects) -> None:
+    specs = pod_specs(defaults)
+    assert len(specs) == 2
+    for spec in specs:
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] == 65532
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"]
+
+
+def rules(objects: Objects, kind: str) -> dict[str, set[str]]:
+    """Return the verbs by resource."""
+    granted: dict[str, set[str]] = {}
+    for rule in objects[kind, "council-operator"]["rules"]:
+        for resource in rule["resources"]:
+            granted.setdefault(resource, set()).update(rule["verbs"])
+    return granted
+
+
+def test_secrets_are_written_but_never_read(defaults: Objects) -> None:
+    assert rules(defaults, "ClusterRole")["secrets"] == {"create", "patch"}
+
+
+def test_nothing_is_granted_by_wildcard(defaults: Objects) -> None:
+    granted = rules(defaults, "ClusterRole")
+    assert "*" not in {name for resource, verbs in granted.items() for name in (resource, *verbs)}
+    assert granted["councils"] == {"get", "list", "watch", "patch"}
+    assert granted["councils/status"] == {"patch"}
+    assert "delete" not in granted["deliberations"]
+
+
+def test_named_namespaces_get_a_role_each_and_the_cluster_none(tmp_path: Path, defaults: Objects) -> None:
+    objects = render("watchNamespaces={team-a,team-b}")
+    assert not [kind for kind, _ in objects if kind.startswith("ClusterRole")]
+    assert rules(objects, "Role") == rules(defaults, "ClusterRole")
+    binding = objects["RoleBinding", "council-operator"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "council-operator", "namespace": NAMESPACE}]
+    assert settings_of(objects, tmp_path).watch_namespaces == ("team-a", "team-b")
+
+
+def test_custom_resources_stay_when_the_release_goes(defaults: Objects) -> None:
+    for name in ("councils.councils.dev", "deliberations.councils.dev"):
+        definition = defaults["CustomResourceDefinition", name]
+        assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert not [kind for kind, _ in render("crds.install=false") if kind == "CustomResourceDefinition"]
+
+
+def test_network_policies_are_a_choice(defaults: Objects) -> None:
+    assert not [kind for kind, _ in defaults if kind == "NetworkPolicy"]
+    policy = render("networkPolicy.enabled=true")["NetworkPolicy", "council-operator-nats"]
+    operator, runners = policy["spec"]["ingress"][0]["from"]
+    assert operator["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "operator"
+    assert runners["namespaceSelector"] == {}
+    narrow = render("networkPolicy.enabled=true", "watchNamespaces={team-a}")["NetworkPolicy", "council-operator-nats"]
+    expression = narrow["spec"]["ingress"][0]["from"][1]["namespaceSelector"]["matchExpressions"][0]
+    assert expression["values"] == ["team-a"]
+
+
+@pytest.mark.parametrize("key", ["nodeSelector.disk=ssd", "tolerations[0].key=gpu", "affinity.nodeAffinity.x=y"])
+def test_pods_can_be_placed(key: str) -> None:
+    objects = render(f"operator.{key}", f"nats.{key}")
+    field = key.partition(".")[0].partition("[")[0]
+    placed: list[Any] = [spec[field] for spec in pod_specs(objects)]
+    assert len(placed) == 2
+    assert placed[0] == placed[1]
