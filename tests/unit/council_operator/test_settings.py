@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from council_operator.settings import SettingsError, read_settings
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "password").write_text("s3cret\n")
+    (tmp_path / "key").write_text("k3y\n")
+    return {
+        "COUNCIL_BUS_URL": "nats://bus:4222",
+        "COUNCIL_IMAGE_OPERATOR": "operator:1",
+        "COUNCIL_IMAGE_RUNNER": "runner:1",
+        "COUNCIL_IMAGE_VLLM": "vllm:1",
+        "COUNCIL_IMAGE_VLLM_CPU": "vllm-cpu:1",
+        "COUNCIL_RUNNER_BUS_PASSWORD_FILE": str(tmp_path / "password"),
+        "COUNCIL_DERIVATION_KEY_FILE": str(tmp_path / "key"),
+    }
+
+
+def test_everything_the_chart_sets_is_read(environment: dict[str, str]) -> None:
+    settings = read_settings(environment | {"COUNCIL_WATCH_NAMESPACES": "a,b", "COUNCIL_RUNNER_BUS_URL": "nats://far"})
+    assert settings.watch_namespaces == ("a", "b")
+    assert settings.http_port == 8080
+    assert settings.render.images.runner == "runner:1"
+    assert settings.render.bus_url == "nats://far"
+    assert settings.render.bus_password == "s3cret"
+    assert settings.render.derivation_key == b"k3y"
+
+
+def test_runners_use_the_operators_bus_url_by_default(environment: dict[str, str]) -> None:
+    assert read_settings(environment).render.bus_url == "nats://bus:4222"
+
+
+@pytest.mark.parametrize("name", ["COUNCIL_BUS_URL", "COUNCIL_IMAGE_RUNNER", "COUNCIL_DERIVATION_KEY_FILE"])
+def test_a_missing_setting_is_named(environment: dict[str, str], name: str) -> None:
+    del environment[name]
+    with pytest.raises(SettingsError, match=name):
+        read_settings(environment)
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", ""])
+def test_a_port_that_is_none_is_refused(environment: dict[str, str], port: str) -> None:
+    with pytest.raises(SettingsError, match="COUNCIL_METRICS_PORT"):
+        read_settings(environment | {"COUNCIL_METRICS_PORT": port})
+
+
+def test_an_unmounted_secret_is_named(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"COUNCIL_DERIVATION_KEY_FILE.*is the Secret mounted"):
+        read_settings(environment | {"COUNCIL_DERIVATION_KEY_FILE": "/nowhere/key"})
+
+
+def test_secrets_do_not_show_when_settings_are_printed(environment: dict[str, str]) -> None:
+    printed = repr(read_settings(environment))
+    assert "s3cret" not in printed
+    assert "k3y" not in printed

@@ -1,0 +1,113 @@
+from typing import Any
+
+import pytest
+
+from council_operator.loops import Key
+from council_operator.wakes import Wakes
+from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.subjects import Run
+
+COUNCIL = Key("Council", "default", "architects")
+QUESTION = Key("Deliberation", "default", "question")
+
+
+def council() -> dict[str, Any]:
+    return {"metadata": {"namespace": "default", "name": "architects", "uid": "c"}}
+
+
+def deliberation(phase: str | None = None, uid: str = "d") -> dict[str, Any]:
+    return {
+        "metadata": {"namespace": "default", "name": "question", "uid": uid},
+        "spec": {"councilRef": {"name": "architects"}},
+        "status": {"phase": phase} if phase else {"observedGeneration": -1},
+    }
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.now = 0.0
+        self.wakes = Wakes(self.keys.append, lambda: self.now)
+
+    def take(self) -> list[Key]:
+        taken = sorted(set(self.keys), key=str)
+        self.keys.clear()
+        return taken
+
+
+@pytest.fixture
+def woken() -> Woken:
+    return Woken()
+
+
+def test_a_council_that_changes_wakes_the_deliberations_that_wait_for_it(woken: Woken) -> None:
+    woken.wakes.deliberation_changed("ADDED", deliberation("Pending"))
+    woken.take()
+    woken.wakes.council_changed("ADDED", council())
+    assert woken.take() == [COUNCIL, QUESTION]
+
+
+def test_a_council_that_changes_leaves_finished_deliberations_alone(woken: Woken) -> None:
+    woken.wakes.deliberation_changed("ADDED", deliberation("Succeeded"))
+    woken.take()
+    woken.wakes.council_changed("MODIFIED", council())
+    assert woken.take() == [COUNCIL]
+
+
+def test_a_deliberation_that_moves_on_wakes_its_councils_queue(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", council())
+    woken.wakes.deliberation_changed("ADDED", deliberation("Queued"))
+    woken.take()
+    woken.wakes.deliberation_changed("MODIFIED", deliberation("Queued"))
+    assert woken.take() == [QUESTION]
+    woken.wakes.deliberation_changed("MODIFIED", deliberation("Deliberating"))
+    assert woken.take() == [COUNCIL, QUESTION]
+    assert woken.wakes.phases_of(COUNCIL) == {"Deliberating": 1}
+
+
+def test_a_deleted_deliberation_is_forgotten(woken: Woken) -> None:
+    woken.wakes.deliberation_changed("ADDED", deliberation("Queued"))
+    woken.wakes.deliberation_changed("DELETED", deliberation("Queued"))
+    woken.take()
+    woken.wakes.ledger_grew(Run("default", "d"), "start")
+    assert woken.take() == []
+    assert woken.wakes.phases_of(COUNCIL) == {}
+
+
+def test_a_ledger_entry_wakes_its_deliberation_by_uid(woken: Woken) -> None:
+    woken.wakes.deliberation_changed("ADDED", deliberation())
+    woken.take()
+    woken.wakes.ledger_grew(Run("default", "d"), "proposal.0.a-0")
+    woken.wakes.ledger_grew(Run("default", "somebody-else"), "proposal.0.a-0")
+    assert woken.take() == [QUESTION]
+
+
+def test_a_child_wakes_every_council_that_owns_it(woken: Woken) -> None:
+    owners = [{"kind": "Council", "name": "architects"}, {"kind": "Council", "name": "qa"}, {"kind": "Pod", "name": "x"}]
+    woken.wakes.child_changed({"metadata": {"namespace": "default", "name": "model-1", "ownerReferences": owners}})
+    assert woken.take() == [COUNCIL, Key("Council", "default", "qa")]
+
+
+def test_a_runner_wakes_councils_when_it_appears_changes_or_returns(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", council())
+    woken.take()
+    beat = Heartbeat(runner="runner-1", running=0, seats={"c": 3})
+    woken.wakes.runner_beat("default", beat)
+    assert woken.take() == [COUNCIL]
+    woken.now = 5
+    woken.wakes.runner_beat("default", beat)
+    assert woken.take() == []
+    woken.wakes.runner_beat("default", beat.model_copy(update={"seats": {"c": 2}}))
+    assert woken.take() == [COUNCIL]
+    woken.now = 5 + Heartbeat.SILENT_AFTER_SECONDS + 1
+    assert woken.wakes.heartbeat_of("default", "runner-1")[1] == 31
+    woken.wakes.runner_beat("default", beat.model_copy(update={"seats": {"c": 2}}))
+    assert woken.take() == [COUNCIL]
+
+
+def test_a_bus_that_is_back_wakes_everything(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", council())
+    woken.wakes.deliberation_changed("ADDED", deliberation())
+    woken.take()
+    woken.wakes.everything()
+    assert woken.take() == [COUNCIL, QUESTION]
