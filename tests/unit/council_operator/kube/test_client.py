@@ -1,0 +1,107 @@
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import ApiClient, Configuration
+
+from council_operator.kube.client import KubernetesClient
+from council_operator.kube.port import ConflictError, KubernetesError, NotFoundError
+from council_operator.plan.actions import ObjectReference
+
+COUNCIL = ObjectReference("councils.dev/v1alpha1", "Council", "default", "architects")
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class FakeApiServer:
+    """Answers every request with what the test says, and keeps the request."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.text = "{}"
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        headers = {name: request.headers[name] for name in ("Content-Type", "Authorization") if name in request.headers}
+        self.requests.append((request.method, request.path_qs, headers, json.loads(body) if body else None))
+        return web.Response(status=self.status, text=self.text)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[FakeApiServer, KubernetesClient]]:
+    fake = FakeApiServer()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", fake.answer)
+    async with TestServer(application) as running:
+        configuration = Configuration(host=str(running.make_url("")).rstrip("/"))
+        configuration.api_key["BearerToken"] = "bearer t0ken"
+        client = KubernetesClient(ApiClient(configuration))
+        yield fake, client
+        await client.close()
+
+
+async def test_status_is_applied_server_side_to_its_subresource(server: tuple[FakeApiServer, KubernetesClient]) -> None:
+    fake, client = server
+    body = {
+        "apiVersion": COUNCIL.api_version,
+        "kind": "Council",
+        "metadata": {"namespace": "default", "name": "architects"},
+        "status": {"conditions": []},
+    }
+    await client.apply_status(body, "council-operator-status")
+    ((method, path, headers, sent),) = fake.requests
+    assert method == "PATCH"
+    assert path == (
+        "/apis/councils.dev/v1alpha1/namespaces/default/councils/architects/status"
+        "?fieldManager=council-operator-status&force=true"
+    )
+    assert headers == {"Content-Type": "application/apply-patch+yaml", "Authorization": "bearer t0ken"}
+    assert sent == body
+
+
+async def test_an_absent_object_is_none_but_an_absent_kind_is_an_error(
+    server: tuple[FakeApiServer, KubernetesClient],
+) -> None:
+    fake, client = server
+    fake.status, fake.text = 404, '{"reason": "NotFound", "message": "not there"}'
+    assert await client.find(COUNCIL) is None
+    with pytest.raises(NotFoundError, match="not there"):
+        await client.list_labelled("ray.io/v1", "RayJob", "default", "a=b")
+
+
+async def test_deleting_names_the_uid_and_forgives_absence(server: tuple[FakeApiServer, KubernetesClient]) -> None:
+    fake, client = server
+    fake.status = 404
+    await client.delete(COUNCIL, "uid-1", "7")
+    assert fake.requests[0][3]["preconditions"] == {"uid": "uid-1", "resourceVersion": "7"}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(409, ConflictError), (422, KubernetesError), (403, KubernetesError), (503, KubernetesError)]
+)
+async def test_refusals_carry_the_servers_words(
+    server: tuple[FakeApiServer, KubernetesClient], status: int, kind: type[KubernetesError]
+) -> None:
+    fake, client = server
+    fake.status, fake.text = status, '{"reason": "Because", "message": "spec.seats: must be at least 1"}'
+    with pytest.raises(kind, match=r"Because: spec\.seats: must be at least 1"):
+        await client.merge(COUNCIL, {"metadata": {}})
+
+
+async def test_a_proxys_page_is_an_error_too(server: tuple[FakeApiServer, KubernetesClient]) -> None:
+    fake, client = server
+    fake.status, fake.text = 502, "<html>bad gateway</html>"
+    with pytest.raises(KubernetesError, match="bad gateway"):
+        await client.find(COUNCIL)
+
+
+async def test_an_unreachable_server_is_an_error_with_status_0() -> None:
+    client = KubernetesClient(ApiClient(Configuration(host="http://127.0.0.1:9")))
+    with pytest.raises(KubernetesError) as caught:
+        await client.find(COUNCIL)
+    await client.close()
+    assert caught.value.status == 0
