@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine: with kind where a container engine answers, natively where none does."""

@@ -1,0 +1,3 @@
+module council-operator.local/cluster/pause
+
+go 1.26.0
