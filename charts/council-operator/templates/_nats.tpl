@@ -13,13 +13,13 @@ jetstream {
 authorization {
   users: [
     {
-      user: {{ .Values.bus.operatorUser | quote }}
+      user: operator
       password: $OPERATOR_PASSWORD
     }
     {
-      user: {{ .Values.bus.runnerUser | quote }}
+      user: runner
       password: $RUNNER_PASSWORD
-      permissions: {{ .Files.Get "files/nats-runner-permissions.json" | fromJson | toJson }}
+      permissions: {{ .Files.Get "files/nats-runner-permissions.json" | fromJson | toRawJson }}
     }
   ]
 }
