@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demonstration.kubectl import Kubectl, KubectlError, NotReachedError, find_condition, is_true
+from demonstration.kubectl import Body, Kubectl, KubectlError, NotReachedError, find_condition, is_true
 
 FAKE_KUBECTL = """#!/bin/sh
 case "$*" in
@@ -48,7 +48,7 @@ def test_waiting_in_vain_tells_the_last_state(fake_kubectl: Kubectl) -> None:
 
 def test_a_condition_of_an_older_generation_does_not_count() -> None:
     condition = {"type": "Ready", "status": "True", "observedGeneration": 1}
-    body = {"metadata": {"generation": 2}, "status": {"conditions": [condition]}}
+    body: Body = {"metadata": {"generation": 2}, "status": {"conditions": [condition]}}
     assert find_condition(body, "Ready") is None
     assert not is_true(body, "Ready")
     body["metadata"]["generation"] = 1
