@@ -40,7 +40,7 @@ class CouncilObserved:
 
 @dataclass(frozen=True)
 class DeliberationObserved:
-    """The world around one Deliberation. `task` is what was published, if it was: it outlives changes of the Council."""
+    """The world around one Deliberation. `task` is what was published: it outlives changes of the Council."""
 
     body: Body
     council: Body | None = None

@@ -1,28 +1,15 @@
-"""What a Council needs, read from its spec alone; and the Task that a question becomes."""
+"""What a Council needs, read from its spec alone: seats, models, servers and the runner."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from council_operator.plan.settings import RenderSettings
-from council_operator.render import names
-from deliberation.api.v1alpha1.council import CouncilModel, CouncilSpec, EndpointModel, KeyReference, VllmModel
-from deliberation.api.v1alpha1.deliberation import (
-    DEFAULT_CRITERIA,
-    AnswerType,
-    DeliberationSpec,
-    StrategyType,
-)
-from deliberation.protocol.messages import ModelAddress, ResolvedStrategy, SeatTask, Task
+from council_operator.plan.specs import InvalidSpecError, endpoint_keys, parse_council
+from council_operator.render import names, simulated
+from deliberation.api.v1alpha1.council import CouncilModel, CouncilSpec, EndpointModel, SimulatedModel, VllmModel
+from deliberation.protocol.messages import ModelAddress, SeatTask
 
 Body = dict[str, Any]
-
-SIMULATED_MODEL_NAME = "simulated"
-
-
-class InvalidSpecError(ValueError):
-    """A spec that cannot be carried out though the schema lets it through; the message names field and way out."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +17,8 @@ class Server:
     """One model server to run; several models of a Council share it when their declarations are equal."""
 
     name: str
-    declaration: CouncilModel
+    declaration: VllmModel | SimulatedModel
+    image: str
 
 
 @dataclass(frozen=True)
@@ -65,19 +53,17 @@ def build_roster(council: Body, settings: RenderSettings) -> Roster:
     Raises:
         InvalidSpecError: the spec cannot be carried out.
     """
-    spec = _parse_council(council)
-    _refuse_own_secrets(spec)
-    _refuse_dedicated_endpoints(spec)
+    spec = parse_council(council)
     namespace, uid = council["metadata"]["namespace"], council["metadata"]["uid"]
-    declared = [(model, _server_name(model, uid, settings)) for model in spec.models]
-    secrets = tuple(sorted({reference.name for reference in _endpoint_keys(spec)}))
+    servers = {model.name: server for model in spec.models if (server := _find_server(model, uid, settings))}
+    secrets = tuple(sorted({reference.name for reference in endpoint_keys(spec)}))
     image = spec.runner.image or settings.images.runner
     return Roster(
         spec=spec,
         seats=_seats(spec),
-        models=tuple(_address(model, name, namespace) for model, name in declared),
-        servers=tuple(Server(name, model) for name, model in {name: model for model, name in declared if name}.items()),
-        server_of={model.name: name for model, name in declared if name},
+        models=tuple(_address(model, servers.get(model.name), namespace) for model in spec.models),
+        servers=tuple({server.name: server for server in servers.values()}.values()),
+        server_of={model: server.name for model, server in servers.items()},
         runner=names.runner_name(_runner_declaration(spec, image, secrets, uid, settings)),
         runner_image=image,
         secrets=secrets,
@@ -104,114 +90,6 @@ def runner_name(council: Body, settings: RenderSettings) -> str:
     return roster.runner if roster else ""
 
 
-def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderSettings) -> Task:
-    """Return the self-contained task of a Deliberation that is admitted now (milliseconds since the epoch).
-
-    Raises:
-        InvalidSpecError: the Deliberation or its Council cannot be carried out.
-    """
-    spec = _parse_deliberation(deliberation)
-    roster = build_roster(council, settings)
-    metadata = deliberation["metadata"]
-    seats = len(roster.seats)
-    quorum = spec.quorum if spec.quorum is not None else seats // 2 + 1
-    if quorum > seats:
-        raise InvalidSpecError(
-            f"spec.quorum is {quorum}, but Council {council['metadata']['name']} has {seats} seats: "
-            f"add seats to the Council, or create another Deliberation with a quorum of at most {seats}"
-        )
-    return Task(
-        namespace=metadata["namespace"],
-        deliberation_uid=metadata["uid"],
-        deliberation_name=metadata["name"],
-        council_uid=council["metadata"]["uid"],
-        council_name=council["metadata"]["name"],
-        question=spec.question,
-        context=spec.context,
-        requirements=spec.requirements,
-        criteria=spec.criteria or DEFAULT_CRITERIA,
-        answer=spec.answer,
-        strategy=_resolve(spec),
-        seats=roster.seats,
-        models=roster.models,
-        quorum=quorum,
-        top_k=spec.top_k,
-        seed=spec.seed,
-        started_at_ms=now_ms,
-        timeout_ms=spec.timeout_seconds * 1000,
-    )
-
-
-def _parse_council(council: Body) -> CouncilSpec:
-    try:
-        spec = CouncilSpec.model_validate(council["spec"])
-    except ValidationError as error:
-        raise InvalidSpecError(_explain(error)) from None
-    known = {model.name for model in spec.models}
-    for member in spec.members:
-        if member.model_ref not in known:
-            raise InvalidSpecError(
-                f"spec.members[{member.name}].modelRef is {member.model_ref}: no such model in spec.models"
-            )
-    return spec
-
-
-def _parse_deliberation(deliberation: Body) -> DeliberationSpec:
-    try:
-        return DeliberationSpec.model_validate(deliberation["spec"])
-    except ValidationError as error:
-        raise InvalidSpecError(_explain(error)) from None
-
-
-def _explain(error: ValidationError) -> str:
-    """Return where and why a spec is refused, without the values: they may be long, or somebody's text."""
-    faults = error.errors(include_input=False, include_context=False, include_url=False)
-    where = "; ".join(f"{'.'.join(map(str, ('spec', *fault['loc'])))}: {fault['msg']}" for fault in faults[:5])
-    return f"{where}. Do the installed CRDs belong to this operator's version?"
-
-
-def _endpoint_keys(spec: CouncilSpec) -> list[KeyReference]:
-    """Return the keys of endpoints: the runner mounts them, because the seats make the calls."""
-    return [
-        model.endpoint.api_key_secret_ref
-        for model in spec.models
-        if model.endpoint and model.endpoint.api_key_secret_ref
-    ]
-
-
-def _hub_tokens(spec: CouncilSpec) -> list[KeyReference]:
-    """Return the tokens with which model servers download weights."""
-    hubs = [model.vllm.weights.hub for model in spec.models if model.vllm and model.vllm.weights.hub]
-    return [hub.token_secret_ref for hub in hubs if hub.token_secret_ref]
-
-
-def _refuse_own_secrets(spec: CouncilSpec) -> None:
-    """Refuse to send our own credentials to a server that a user chose.
-
-    Raises:
-        InvalidSpecError: a model names one of the operator's Secrets.
-    """
-    for reference in (*_endpoint_keys(spec), *_hub_tokens(spec)):
-        if reference.name in names.OWN_SECRETS:
-            raise InvalidSpecError(
-                f"spec.models names Secret {reference.name}, which holds the operator's own credentials: "
-                "put your key into a Secret of your own"
-            )
-
-
-def _refuse_dedicated_endpoints(spec: CouncilSpec) -> None:
-    """Refuse a wish that could only be ignored: the operator does not run endpoints.
-
-    Raises:
-        InvalidSpecError: a model is both.
-    """
-    for model in spec.models:
-        if model.endpoint and model.dedicated:
-            raise InvalidSpecError(
-                f"spec.models[{model.name}].dedicated is true, but an endpoint is somebody else's server: remove dedicated"
-            )
-
-
 def _seats(spec: CouncilSpec) -> tuple[SeatTask, ...]:
     return tuple(
         SeatTask(
@@ -230,29 +108,34 @@ def _seats(spec: CouncilSpec) -> tuple[SeatTask, ...]:
     )
 
 
-def _server_name(model: CouncilModel, council_uid: str, settings: RenderSettings) -> str:
-    """Return the name of the server that the operator runs for a model; empty for an endpoint."""
-    if model.vllm:
-        declaration = {"vllm": model.vllm.model_dump(mode="json"), "image": vllm_image(model.vllm, settings)}
-    elif model.simulated:
-        declaration = {"simulated": model.simulated.model_dump(mode="json"), "image": settings.images.operator}
-    else:
-        return ""
-    return names.server_name({**declaration, "council": council_uid if model.dedicated else ""})
+def _find_server(model: CouncilModel, council_uid: str, settings: RenderSettings) -> Server | None:
+    """Return the server that the operator runs for a model; None for an endpoint."""
+    declaration = model.vllm or model.simulated
+    if declaration is None:
+        return None
+    image = _vllm_image(declaration, settings) if isinstance(declaration, VllmModel) else settings.images.operator
+    content = {
+        "kind": type(declaration).__name__,
+        "declaration": declaration.model_dump(mode="json"),
+        "image": image,
+        "council": council_uid if model.dedicated else "",
+    }
+    return Server(names.server_name(content), declaration, image)
 
 
-def vllm_image(model: VllmModel, settings: RenderSettings) -> str:
+def _vllm_image(model: VllmModel, settings: RenderSettings) -> str:
     """Return the image of a vLLM server: the declared one, or the setting for CPU or GPU."""
     return model.image or (settings.images.vllm if model.gpu else settings.images.vllm_cpu)
 
 
-def _address(model: CouncilModel, server: str, namespace: str) -> ModelAddress:
+def _address(model: CouncilModel, server: Server | None, namespace: str) -> ModelAddress:
+    """Return where seats find a model. A server of ours goes by its display name, wherever its weights are."""
     if model.endpoint:
         return _endpoint_address(model.name, model.endpoint)
     return ModelAddress(
         name=model.name,
-        base_url=names.server_url(server, namespace),
-        model_name=model.vllm.model if model.vllm else SIMULATED_MODEL_NAME,
+        base_url=names.server_url(server.name if server else "", namespace),
+        model_name=model.vllm.model if model.vllm else simulated.MODEL_NAME,
         api_key_file=f"{names.MODELS_SECRET}/{names.MODELS_API_KEY}",
         revision=model.vllm.revision if model.vllm else None,
         simulated=model.simulated is not None,
@@ -278,12 +161,6 @@ def _runner_declaration(
         "secrets": list(secrets),
         "bus": [settings.bus_url, settings.bus_user],
         "ray": settings.ray_version,
+        "resources": asdict(settings.runner),
         "council": council_uid if spec.runner.dedicated else "",
     }
-
-
-def _resolve(spec: DeliberationSpec) -> ResolvedStrategy:
-    """Return the strategy to run: votes count for closed answers, texts need judges."""
-    if spec.strategy.type is StrategyType.AUTO:
-        return ResolvedStrategy.PANEL if spec.answer.type is AnswerType.TEXT else ResolvedStrategy.VOTE
-    return ResolvedStrategy(spec.strategy.type.value)

@@ -25,6 +25,14 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Requests:
+    """CPU and memory that the scheduler sets aside, without limits."""
+
+    cpu: str
+    memory: str
+
+
+@dataclass(frozen=True)
 class RenderSettings:
     """Settings of the rendered objects. The two secrets never appear in `repr`, so that no log can hold them.
 
@@ -46,5 +54,7 @@ class RenderSettings:
     ray_version: str = "2.60.0"
     runner: Resources = Resources("200m", "1Gi", "2", "6Gi")
     simulated: Resources = Resources("50m", "64Mi", "1", "256Mi")
+    vllm_gpu: Requests = Requests("1", "4Gi")
+    vllm_cpu: Requests = Requests("500m", "2Gi")
     cpu_kv_cache_gib: int = 1
     max_sequences: int = 64

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from council_operator.render.names import DIGEST_LENGTH, digest
 from deliberation.api.v1alpha1.base import API_VERSION
 
 Body = dict[str, Any]
@@ -59,3 +60,26 @@ def annotation(child: Body, name: str) -> str | None:
     """Return one annotation of a child, or None."""
     value = child["metadata"].get("annotations", {}).get(name)
     return value if isinstance(value, str) else None
+
+
+def child(api_version: str, kind: str, name: str, council: Body, labels: dict[str, str]) -> Body:
+    """Return a child's body without content: its identity, labels and the one owner that applies it."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": council["metadata"]["namespace"],
+            "labels": labels,
+            "annotations": {},
+            "ownerReferences": [owner_reference(council)],
+        },
+    }
+
+
+def seal(body: Body) -> Body:
+    """Return the body with the digest of what was rendered, owners apart, as its annotation."""
+    metadata = body["metadata"]
+    content = {**body, "metadata": {**metadata, "ownerReferences": []}}
+    annotations = {**metadata["annotations"], SPEC_DIGEST: digest(content)[:DIGEST_LENGTH]}
+    return {**body, "metadata": {**metadata, "annotations": annotations}}

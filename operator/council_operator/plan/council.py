@@ -1,0 +1,223 @@
+"""What to do for a Council: bring up what it declares, then take away what it no longer does, in this order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from council_operator.plan import health
+from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
+from council_operator.plan.health import RunnerState
+from council_operator.plan.observed import CouncilObserved
+from council_operator.plan.roster import Roster, Server, find_roster
+from council_operator.plan.settings import RenderSettings
+from council_operator.render import credentials, labels, rayjob, simulated, vllm
+from deliberation.api.v1alpha1.council import SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.deliberation_status import Phase
+from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.protocol.messages import Heartbeat
+
+Body = dict[str, Any]
+
+UNREADY_LOOK_SECONDS = 5.0
+SUPERSEDED_LOOK_SECONDS = 30.0
+STARVED_AFTER_SECONDS = 120.0
+"""A new server that found no node for so long needs the room of the one it replaces."""
+
+LONGEST_RUN_SECONDS = 86_400 + 60
+"""Longest time that a run can live after its admission: the schema's bound of the timeout, and a takeover."""
+
+_ADMITTED = frozenset({Phase.QUEUED, Phase.DELIBERATING, Phase.RANKING})
+
+
+def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
+    """Return what to do for a Council.
+
+    A Council that is being deleted needs nothing from us: its children carry it as an owner, and the cluster's garbage
+    collector keeps those that another Council owns too. A Council whose spec cannot be carried out keeps what it has.
+    """
+    roster = find_roster(observed.body, settings)
+    if health.is_being_deleted(observed.body) or roster is None:
+        return Plan()
+    wanted = list(_render_servers(observed, roster, settings))
+    actions: list[Action] = [*_apply_changed(observed, wanted)]
+    actions += _plan_runner(observed, roster, settings)
+    if _credentials_needed(observed, roster, actions):
+        actions = [*_apply_credentials(observed, settings), *actions]
+    if observed.bus_fault is None and _consumer_needed(observed):
+        actions.append(EnsureTaskConsumer(observed.body["metadata"]["namespace"], roster.runner))
+    superseded = _superseded(observed, roster)
+    actions += [release for release in superseded if _can_release(release, observed, roster)]
+    return Plan(tuple(actions), _look_again_after(observed, roster, superseded))
+
+
+def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether everything that the Council declares is up: a question could be answered now."""
+    return runner_is_ready(observed, roster) and all(
+        health.is_serving(observed.deployments.get(server.name)) for server in roster.servers
+    )
+
+
+def runner_is_ready(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether the Council's runner runs and was heard of lately."""
+    ray_job = observed.ray_jobs.get(roster.runner)
+    return health.read_runner(ray_job) is RunnerState.RUNNING and is_beating(observed)
+
+
+def is_beating(observed: CouncilObserved) -> bool:
+    """Return whether the runner's last heartbeat is recent."""
+    age = observed.heartbeat_age_seconds
+    return observed.heartbeat is not None and age is not None and age <= Heartbeat.SILENT_AFTER_SECONDS
+
+
+def _render_servers(observed: CouncilObserved, roster: Roster, settings: RenderSettings) -> Iterator[Body]:
+    for server in roster.servers:
+        yield from _render_server(server, observed.body, settings)
+
+
+def _render_server(server: Server, council: Body, settings: RenderSettings) -> tuple[Body, Body]:
+    """Return the Service and the Deployment of a model server."""
+    match server.declaration:
+        case VllmModel() as model:
+            deployment = vllm.render_deployment(server.name, model, server.image, council, settings)
+            return vllm.render_service(server.name, council), deployment
+        case SimulatedModel() as model:
+            deployment = simulated.render_deployment(server.name, model, council, settings)
+            return simulated.render_service(server.name, council), deployment
+
+
+def _apply_changed(observed: CouncilObserved, wanted: list[Body]) -> Iterator[Action]:
+    live = {"Service": observed.services, "Deployment": observed.deployments}
+    for body in wanted:
+        if _differs(body, live[body["kind"]].get(body["metadata"]["name"]), observed):
+            yield Apply(body, labels.field_manager(observed.body))
+
+
+def _differs(wanted: Body, live: Body | None, observed: CouncilObserved) -> bool:
+    """Return whether a child must be applied: it is not there, not known as ours, rendered otherwise, or was edited.
+
+    One that is being deleted is left alone until it is gone.
+    """
+    if live is None:
+        return True
+    if health.is_being_deleted(live):
+        return False
+    return (
+        not labels.is_owned_by(live, observed.body["metadata"]["uid"])
+        or labels.annotation(live, labels.SPEC_DIGEST) != labels.annotation(wanted, labels.SPEC_DIGEST)
+        or not _holds(live["spec"], wanted["spec"])
+    )
+
+
+def _holds(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
+    """Return whether `live` has everything that `wanted` says; the API server adds defaults of its own.
+
+    Quantities are not compared: the API server rewrites them, and the digest sees a change of ours.
+    """
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(
+            key == "resources" or _holds(live.get(key), value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(_holds, live, wanted))
+    return bool(live == wanted)
+
+
+def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSettings) -> Iterator[Action]:
+    """Start the runner, or take an ended one away so that the next look starts another."""
+    if not observed.kuberay_installed:
+        return
+    live = observed.ray_jobs.get(roster.runner)
+    if live is not None and health.read_runner(live) is RunnerState.ENDED and not health.is_being_deleted(live):
+        if health.seconds_until_restart(live, observed.now_ms) == 0:
+            yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
+        return
+    concurrent = roster.spec.runner.max_concurrent_deliberations
+    wanted = rayjob.render_ray_job(
+        roster.runner, roster.runner_image, roster.secrets, concurrent, observed.body, settings
+    )
+    if _differs({**wanted, "spec": {}}, live, observed):
+        yield Apply(wanted, labels.field_manager(observed.body))
+
+
+def _apply_credentials(observed: CouncilObserved, settings: RenderSettings) -> Iterator[Action]:
+    for body in (
+        credentials.render_bus_secret(observed.body, settings),
+        credentials.render_models_secret(observed.body, settings),
+    ):
+        yield Apply(body, labels.field_manager(observed.body))
+
+
+def _credentials_needed(observed: CouncilObserved, roster: Roster, actions: list[Action]) -> bool:
+    """Return whether to write the Secrets, which cannot be read: with what uses them, or when one is missed."""
+    if any(isinstance(action, Apply) for action in actions):
+        return True
+    missed = any(
+        probe.reason == Reason.SECRET_MISSING and probe.name in roster.server_of for probe in observed.probes or ()
+    )
+    instances = (roster.runner, *(server.name for server in roster.servers))
+    troubles = [health.find_trouble(observed.pods, instance) for instance in instances]
+    stuck = any(trouble and trouble.reason == health.CONFIG_ERROR for trouble in troubles)
+    running = health.read_runner(observed.ray_jobs.get(roster.runner)) is RunnerState.RUNNING
+    unheard = running and observed.bus_fault is None and not is_beating(observed)
+    return missed or stuck or unheard
+
+
+def _consumer_needed(observed: CouncilObserved) -> bool:
+    """Return whether the runner may lack its consumer: before it beats, and while questions wait to be taken."""
+    return not is_beating(observed) or observed.phases.get(Phase.QUEUED, 0) > 0
+
+
+def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
+    """Return the releases of everything that the Council owns and no longer declares."""
+    uid = observed.body["metadata"]["uid"]
+    kept = {roster.runner, *(server.name for server in roster.servers)}
+    return [
+        Release(_reference(api_version, kind, child), uid)
+        for api_version, kind, children in (
+            (rayjob.API_VERSION, rayjob.KIND, observed.ray_jobs),
+            ("v1", "Service", observed.services),
+            ("apps/v1", "Deployment", observed.deployments),
+        )
+        for name, child in sorted(children.items())
+        if name not in kept and labels.is_owned_by(child, uid) and not health.is_being_deleted(child)
+    ]
+
+
+def _can_release(release: Release, observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether nobody uses a superseded child any more.
+
+    What replaces it must be up, and the runs that were admitted before must be over: tasks name the servers, and wait
+    for the runner, of their time. A model server that finds no node is given the room of the one it replaces.
+    """
+    if release.reference.kind != rayjob.KIND and _is_starved(observed, roster):
+        return True
+    runs = sum(observed.phases.get(phase, 0) for phase in _ADMITTED)
+    return is_ready(observed, roster) and (runs == 0 or _outlived_all_runs(observed, roster))
+
+
+def _outlived_all_runs(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether the present declaration is older than any run can be: a busy Council never has a quiet moment."""
+    wanted = [observed.ray_jobs[roster.runner], *(observed.deployments[server.name] for server in roster.servers)]
+    return min(health.age_seconds(child, observed.now_ms) for child in wanted) > LONGEST_RUN_SECONDS
+
+
+def _is_starved(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether a model server has found no node for a while."""
+    troubles = [health.find_trouble(observed.pods, server.name) for server in roster.servers]
+    return any(
+        trouble.reason == health.UNSCHEDULABLE
+        and trouble.since_ms is not None
+        and observed.now_ms - trouble.since_ms > STARVED_AFTER_SECONDS * 1000
+        for trouble in troubles
+        if trouble
+    )
+
+
+def _look_again_after(observed: CouncilObserved, roster: Roster, superseded: list[Release]) -> float | None:
+    if not is_ready(observed, roster) or observed.bus_fault:
+        return UNREADY_LOOK_SECONDS
+    return SUPERSEDED_LOOK_SECONDS if superseded else None
+
+
+def _reference(api_version: str, kind: str, child: Body) -> ObjectReference:
+    """Return the reference of a child; items of a list do not carry their kind."""
+    return ObjectReference(api_version, kind, child["metadata"]["namespace"], child["metadata"]["name"])

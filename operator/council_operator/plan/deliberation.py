@@ -1,0 +1,181 @@
+"""What to do for a Deliberation: admit it, stop it, finish it when nobody else does, and clean up after it."""
+
+from typing import Any
+
+from council_operator.plan import health
+from council_operator.plan.actions import (
+    Action,
+    EmitEvent,
+    Plan,
+    PublishEntry,
+    PublishTask,
+    Purge,
+    SetFinalizer,
+)
+from council_operator.plan.admission import build_task
+from council_operator.plan.observed import DeliberationObserved
+from council_operator.plan.roster import runner_name
+from council_operator.plan.settings import RenderSettings
+from council_operator.plan.specs import InvalidSpecError
+from deliberation.api.v1alpha1.deliberation import FINALIZER
+from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.engine.standing import Standing, fold
+from deliberation.engine.step import Finish, Record, step
+from deliberation.protocol.messages import Cancel, Outcome, Task
+from deliberation.protocol.subjects import Run
+
+Body = dict[str, Any]
+
+TAKEOVER_SECONDS = 15.0
+"""How long after the deadline a silent runner is waited for before the operator ends the run itself."""
+
+BUS_LOOK_SECONDS = 10.0
+DELETION_LOOK_SECONDS = 0.5
+VERDICT_PATIENCE_SECONDS = 5.0
+BUS_PATIENCE_SECONDS = 15.0
+LONGEST_LOOK_SECONDS = 60.0
+
+
+def plan(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
+    """Return what to do for a Deliberation. One that is finished needs nothing more, ever, until it is deleted."""
+    if health.is_being_deleted(observed.body):
+        return _plan_deletion(observed)
+    if is_finished(observed.body):
+        return Plan()
+    if observed.bus_fault:
+        return Plan(look_again_after=BUS_LOOK_SECONDS)
+    if observed.task is None:
+        return _plan_admission(observed, settings)
+    return _plan_run(observed, observed.task)
+
+
+def is_settled(observed: DeliberationObserved) -> bool:
+    """Return whether nothing can happen to a Deliberation any more, once its status is written."""
+    if health.is_being_deleted(observed.body):
+        return False
+    if is_finished(observed.body) or is_cancelled_before_admission(observed):
+        return True
+    return observed.task is not None and fold(observed.task, observed.ledger).verdict is not None
+
+
+def is_finished(deliberation: Body) -> bool:
+    """Return whether the status tells the end already. It is then the only truth: the ledger ages out."""
+    conditions = deliberation.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Succeeded" and condition["status"] != "Unknown" for condition in conditions)
+
+
+def is_cancelled_before_admission(observed: DeliberationObserved) -> bool:
+    """Return whether a Deliberation was cancelled before it became a task; it never becomes one then."""
+    return observed.bus_fault is None and observed.task is None and bool(observed.body["spec"].get("cancel"))
+
+
+def is_council_ready(council: Body | None) -> bool:
+    """Return whether a Council says of its present spec that it can take questions."""
+    if council is None or health.is_being_deleted(council):
+        return False
+    return any(
+        condition["type"] == "Ready"
+        and condition["status"] == "True"
+        and condition.get("observedGeneration") == council["metadata"].get("generation")
+        for condition in council.get("status", {}).get("conditions", ())
+    )
+
+
+def run_of(deliberation: Body, task: Task | None = None) -> Run:
+    """Return what a Deliberation's messages are filed under."""
+    metadata = deliberation["metadata"]
+    return Run(metadata["namespace"], metadata["uid"], task.attempt if task else 1)
+
+
+def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
+    """Publish the task once the Council is ready, with our finalizer in place before there is anything to clean up."""
+    if is_cancelled_before_admission(observed):
+        return Plan((EmitEvent("Normal", Reason.CANCELLED, "Cancelled before it was admitted: no model was asked"),))
+    council = observed.council
+    if council is None or not is_council_ready(council):
+        return Plan()
+    try:
+        task = build_task(observed.body, council, _admission_ms(observed), settings)
+    except InvalidSpecError:
+        return Plan()
+    runner = runner_name(council, settings)
+    return Plan(
+        (
+            *_keep_finalizer(observed),
+            PublishTask(run_of(observed.body, task), runner, task),
+            EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
+        )
+    )
+
+
+def _admission_ms(observed: DeliberationObserved) -> int:
+    """Return when the timeout began: at the first admission, also when the bus has lost the task since."""
+    start = observed.body.get("status", {}).get("startTime")
+    return health.parse_time_ms(start) if start else observed.now_ms
+
+
+def _plan_run(observed: DeliberationObserved, task: Task) -> Plan:
+    """Leave a run to its runner, unless it is to stop or the runner is silent after the deadline."""
+    standing = fold(task, observed.ledger)
+    keep = _keep_finalizer(observed)
+    if standing.verdict:
+        return Plan((*keep, _tell_end(standing.verdict.outcome, standing, task)))
+    if observed.body["spec"].get("cancel") and not standing.cancelled:
+        return Plan((*keep, PublishEntry(run_of(observed.body, task), Cancel())))
+    takeover_ms = task.deadline_ms + round(TAKEOVER_SECONDS * 1000)
+    if standing.cancelled or observed.now_ms >= takeover_ms:
+        return Plan((*keep, *_take_over(observed, task, standing)), look_again_after=1.0)
+    return Plan(keep, look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
+
+
+def _take_over(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Action, ...]:
+    """Write what the engine asks for next. Every entry is created once, so a runner that does the same does no harm."""
+    run = run_of(observed.body, task)
+    match step(task, standing, observed.now_ms):
+        case Record(entries):
+            return tuple(PublishEntry(run, entry) for entry in entries)
+        case Finish(verdict):
+            return (PublishEntry(run, verdict),)
+        case _:
+            return ()
+
+
+def _tell_end(outcome: Outcome, standing: Standing, task: Task) -> EmitEvent:
+    kind = "Normal" if outcome in {Outcome.SUCCEEDED, Outcome.CANCELLED} else "Warning"
+    counts = f"{len(standing.proposals)} of {len(task.seats)} seats proposed, {len(standing.ballots)} ballots"
+    return EmitEvent(kind, outcome.value, counts)
+
+
+def _keep_finalizer(observed: DeliberationObserved) -> tuple[Action, ...]:
+    return () if _has_finalizer(observed) else (SetFinalizer(present=True),)
+
+
+def _has_finalizer(observed: DeliberationObserved) -> bool:
+    return FINALIZER in observed.body["metadata"].get("finalizers", ())
+
+
+def _plan_deletion(observed: DeliberationObserved) -> Plan:
+    """Stop the run, take its messages off the bus, and let the object go; never hold it for long."""
+    if not _has_finalizer(observed):
+        return Plan()
+    metadata = observed.body["metadata"]
+    seconds = (observed.now_ms - health.parse_time_ms(metadata["deletionTimestamp"])) / 1000
+    if observed.bus_fault:
+        return _wait_for_bus(seconds)
+    clean_up = (Purge(metadata["namespace"], metadata["uid"]), SetFinalizer(present=False))
+    if observed.task is None:
+        return Plan(clean_up)
+    standing = fold(observed.task, observed.ledger)
+    is_over = standing.verdict is not None
+    stop = () if is_over or standing.cancelled else (PublishEntry(run_of(observed.body, observed.task), Cancel()),)
+    if standing.started and not is_over and seconds < VERDICT_PATIENCE_SECONDS:
+        return Plan(stop, look_again_after=DELETION_LOOK_SECONDS)
+    return Plan((*stop, *clean_up))
+
+
+def _wait_for_bus(seconds: float) -> Plan:
+    """Give the bus a while to come back, counted from the deletion; then leave the messages to their age."""
+    if seconds < BUS_PATIENCE_SECONDS:
+        return Plan(look_again_after=1.0)
+    left = "NATS did not answer: the run's messages stay there until they are 7 days old"
+    return Plan((SetFinalizer(present=False), EmitEvent("Warning", Reason.BUS_UNAVAILABLE, left)))

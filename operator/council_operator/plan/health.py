@@ -1,0 +1,123 @@
+"""What the children's own status says, in the order in which it can be trusted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from council_operator.render import labels
+
+Body = dict[str, Any]
+
+START_INTERVAL_SECONDS = 120.0
+"""A runner that ends at once is started again at most this often; one that lived longer is replaced at once."""
+
+
+class RunnerState(Enum):
+    """What a RayJob is worth to us."""
+
+    ABSENT = auto()
+    STARTING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
+def read_runner(ray_job: Body | None) -> RunnerState:
+    """Return the state of a runner from its RayJob.
+
+    `jobDeploymentStatus` comes first: `jobStatus` may still read RUNNING after the deployment has failed. A warm runner
+    never completes on purpose, so Complete is an end like Failed; KubeRay never leaves ValidationFailed by itself.
+    """
+    if ray_job is None:
+        return RunnerState.ABSENT
+    status = ray_job.get("status", {})
+    match status.get("jobDeploymentStatus", ""):
+        case "Failed" | "Complete" | "ValidationFailed":
+            return RunnerState.ENDED
+        case "Running" if status.get("jobStatus") in {"FAILED", "STOPPED", "SUCCEEDED"}:
+            return RunnerState.STARTING
+        case "Running":
+            return RunnerState.RUNNING
+        case _:
+            return RunnerState.STARTING
+
+
+def seconds_until_restart(ray_job: Body, now_ms: int) -> float:
+    """Return how long to wait before an ended runner is replaced; 0 when it may be replaced now."""
+    return max(0.0, START_INTERVAL_SECONDS - age_seconds(ray_job, now_ms))
+
+
+def age_seconds(body: Body, now_ms: int) -> float:
+    """Return the age of an object, in seconds; an object without a creation time is new."""
+    created = body["metadata"].get("creationTimestamp")
+    return (now_ms - parse_time_ms(created)) / 1000 if created else 0.0
+
+
+def parse_time_ms(text: str) -> int:
+    """Return an RFC 3339 time in milliseconds since the epoch."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def is_being_deleted(body: Body) -> bool:
+    """Return whether somebody has asked for the object's deletion."""
+    return "deletionTimestamp" in body["metadata"]
+
+
+def is_serving(deployment: Body | None) -> bool:
+    """Return whether a model server of the present declaration answers."""
+    if deployment is None or is_being_deleted(deployment):
+        return False
+    status = deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    return bool(seen and status.get("updatedReplicas", 0) and status.get("readyReplicas", 0))
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a pod does not get on: the kubelet's or the scheduler's reason and words."""
+
+    pod: str
+    reason: str
+    message: str
+    since_ms: int | None = None
+
+
+UNSCHEDULABLE = "Unschedulable"
+CONFIG_ERROR = "CreateContainerConfigError"
+
+_HARMLESS = frozenset({"ContainerCreating", "PodInitializing", ""})
+
+
+def find_trouble(pods: tuple[Body, ...], instance: str) -> Trouble | None:
+    """Return the first trouble among the pods of one child, newest pods last, or None."""
+    mine = [pod for pod in pods if pod["metadata"].get("labels", {}).get(labels.INSTANCE_LABEL) == instance]
+    for pod in sorted(mine, key=lambda pod: str(pod["metadata"].get("name"))):
+        trouble = _trouble_of(pod)
+        if trouble:
+            return trouble
+    return None
+
+
+def _trouble_of(pod: Body) -> Trouble | None:
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition.get("reason") == UNSCHEDULABLE and condition.get("status") == "False":
+            since = condition.get("lastTransitionTime")
+            return Trouble(name, UNSCHEDULABLE, condition.get("message", ""), parse_time_ms(since) if since else None)
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        waiting = container.get("state", {}).get("waiting", {})
+        reason = waiting.get("reason", "")
+        if reason not in _HARMLESS:
+            return Trouble(name, reason, _with_last_exit(waiting.get("message", ""), container))
+        ended = container.get("state", {}).get("terminated", {})
+        if ended.get("reason") == "OOMKilled":
+            return Trouble(name, "OOMKilled", "the container needed more memory than its limit")
+    return None
+
+
+def _with_last_exit(message: str, container: Body) -> str:
+    """Return the message with how the container ended last time: CrashLoopBackOff alone explains nothing."""
+    last = container.get("lastState", {}).get("terminated")
+    if not last:
+        return message
+    return f"last exit {last.get('reason', 'Error')}, code {last.get('exitCode', '?')}"

@@ -1,0 +1,101 @@
+"""The warm runner: one KubeRay RayJob whose cluster is a single head pod; its actors are the seats.
+
+KubeRay 1.6 or newer, Ray 2.52 or newer (token authentication). The job never ends by itself: no deadline, no retries
+of KubeRay's own, because those would give it a new cluster and a counter that never goes back.
+"""
+
+from council_operator.plan.settings import RenderSettings
+from council_operator.render import credentials, labels, pods
+from council_operator.render.labels import Body
+from council_operator.render.names import BUS_SECRET, MODELS_SECRET
+
+APPLICATION = "council-runner"
+COMPONENT = "runner"
+API_VERSION = "ray.io/v1"
+KIND = "RayJob"
+
+SECRETS_DIRECTORY = "/var/run/council/secrets"
+
+_READABLE_BY_GROUP = 0o440
+
+
+def render_ray_job(
+    name: str, image: str, secrets: tuple[str, ...], max_concurrent: int, council: Body, settings: RenderSettings
+) -> Body:
+    """Return the RayJob of a runner that works on `max_concurrent` Deliberations at a time.
+
+    `secrets` are the users' Secrets with keys of endpoints. They are optional volumes: one that is missing must not
+    keep the other Councils' seats from starting; the runner says which is missing when it is asked to reach the model.
+    """
+    own = labels.child_labels(APPLICATION, COMPONENT, name)
+    namespace = council["metadata"]["namespace"]
+    body = labels.child(API_VERSION, KIND, name, council, own)
+    body["metadata"]["annotations"] = {labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings)}
+    mounted = (BUS_SECRET, MODELS_SECRET, *secrets)
+    container = {
+        "name": "ray-head",
+        "image": image,
+        "imagePullPolicy": settings.images.pull_policy,
+        "env": _environment(name, namespace, max_concurrent, settings),
+        "resources": pods.resources(settings.runner),
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod; Ray keeps its session there
+            *(
+                {"name": f"secret-{index}", "mountPath": f"{SECRETS_DIRECTORY}/{secret}", "readOnly": True}
+                for index, secret in enumerate(mounted)
+            ),
+        ],
+        "securityContext": pods.container_security(),
+    }
+    volumes: list[Body] = [
+        {"name": "tmp", "emptyDir": {}},
+        *(_secret_volume(f"secret-{index}", secret) for index, secret in enumerate(mounted)),
+    ]
+    spec = {
+        "submissionMode": "HTTPMode",
+        "entrypoint": "python -m deliberation.runner",
+        "backoffLimit": 0,
+        "shutdownAfterJobFinishes": True,
+        "rayClusterSpec": {
+            "rayVersion": settings.ray_version,
+            "authOptions": {"mode": "token"},
+            "headGroupSpec": {
+                "rayStartParams": {
+                    "num-cpus": settings.runner.cpu_limit,
+                    "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
+                    "disable-usage-stats": "true",
+                },
+                "template": {
+                    "metadata": {"labels": _pod_labels(own)},
+                    "spec": pods.pod_spec(container, volumes),
+                },
+            },
+        },
+    }
+    return labels.seal({**body, "spec": spec})
+
+
+def _pod_labels(own: dict[str, str]) -> dict[str, str]:
+    """Return the labels of the head pod, without `app.kubernetes.io/name`: KubeRay selects its pods by that one."""
+    return {key: value for key, value in own.items() if key != labels.NAME_LABEL}
+
+
+def _environment(name: str, namespace: str, max_concurrent: int, settings: RenderSettings) -> list[Body]:
+    """Return ids and addresses only: whoever may call Ray's dashboard can read a job's environment."""
+    values = {
+        "COUNCIL_NAMESPACE": namespace,
+        "COUNCIL_RUNNER": name,
+        "COUNCIL_BUS_URL": settings.bus_url,
+        "COUNCIL_BUS_USER": settings.bus_user,
+        "COUNCIL_SECRETS_DIR": SECRETS_DIRECTORY,
+        "COUNCIL_MAX_CONCURRENT": str(max_concurrent),
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
+    }
+    return [{"name": key, "value": value} for key, value in values.items()]
+
+
+def _secret_volume(volume: str, secret: str) -> Body:
+    return {
+        "name": volume,
+        "secret": {"secretName": secret, "optional": True, "defaultMode": _READABLE_BY_GROUP},
+    }

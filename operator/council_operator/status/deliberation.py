@@ -1,0 +1,273 @@
+"""The status of a Deliberation: what the ledger says, in the words of the API."""
+
+from typing import Any
+
+from deliberation.engine.report import report
+
+from council_operator.plan import health
+from council_operator.plan.admission import check
+from council_operator.plan.deliberation import (
+    is_cancelled_before_admission,
+    is_council_ready,
+    is_finished,
+    run_of,
+)
+from council_operator.plan.observed import BusFault, DeliberationObserved
+from council_operator.plan.specs import InvalidSpecError
+from council_operator.status.conditions import Finding, format_time, merge, shorten
+from deliberation.api.v1alpha1.deliberation_status import (
+    MAX_ANSWER_LINE,
+    DeliberationStatus,
+    Phase,
+    TranscriptReference,
+)
+from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.engine.standing import Stage, Standing, fold
+from deliberation.engine.step import Work, step
+from deliberation.protocol import streams, subjects
+from deliberation.protocol.messages import Outcome, Task, Verdict
+
+Body = dict[str, Any]
+
+
+def summarise(observed: DeliberationObserved) -> Body:
+    """Return the whole status.
+
+    A finished Deliberation keeps its status for ever, whatever the ledger says later; only the observed generation
+    follows, because tools would take a later `cancel` for work in progress.
+    """
+    previous: Body = observed.body.get("status", {})
+    if is_finished(observed.body):
+        return _follow_generation(previous, _generation(observed))
+    if observed.bus_fault:
+        return _summarise_blind(observed, previous, observed.bus_fault)
+    if observed.task is None:
+        return _summarise_waiting(observed)
+    return _summarise_run(observed, observed.task)
+
+
+def _generation(observed: DeliberationObserved) -> int:
+    generation: int = observed.body["metadata"].get("generation", 0)
+    return generation
+
+
+def _follow_generation(previous: Body, generation: int) -> Body:
+    conditions = [{**condition, "observedGeneration": generation} for condition in previous["conditions"]]
+    return {**previous, "observedGeneration": generation, "conditions": conditions}
+
+
+def _status(observed: DeliberationObserved, findings: tuple[Finding, ...], **parts: Any) -> Body:  # noqa: ANN401 - fields
+    previous, generation = observed.body.get("status", {}), _generation(observed)
+    conditions = merge(previous, findings, generation, observed.now_ms)
+    return DeliberationStatus(observed_generation=generation, conditions=conditions, **parts).to_json()
+
+
+def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusFault) -> Body:
+    """Return the status while the bus cannot be asked: what was known stays, and the conditions say what is wrong."""
+    text = f"NATS is not available: {fault.message}; nothing is lost, and it goes on when NATS is back"
+    known = {condition["type"]: condition for condition in previous.get("conditions", ())}
+    is_admitted = known.get("Admitted", {}).get("status") == "True"
+    findings = (
+        Finding("Ready", status=False, reason=Reason.BUS_UNAVAILABLE, message=text),
+        Finding("Reconciling", status=True, reason=Reason.BUS_UNAVAILABLE, message=text),
+        Finding("Stalled", status=False, reason=Reason.BUS_UNAVAILABLE),
+        _admitted() if is_admitted else Finding("Admitted", status=False, reason=Reason.BUS_UNAVAILABLE, message=text),
+        _find_council(observed),
+        Finding("Succeeded", status=None, reason=Reason.BUS_UNAVAILABLE),
+    )
+    generation = _generation(observed)
+    conditions = [finding.to_json() for finding in merge(previous, findings, generation, observed.now_ms)]
+    phase = {"phase": previous.get("phase", Phase.PENDING.value)}
+    return {
+        **DeliberationStatus().to_json(),
+        **previous,
+        **phase,
+        "observedGeneration": generation,
+        "conditions": conditions,
+    }
+
+
+def _summarise_waiting(observed: DeliberationObserved) -> Body:
+    """Return the status of a Deliberation that is not admitted: cancelled, refused, or waiting for its Council."""
+    council = _find_council(observed)
+    if is_cancelled_before_admission(observed):
+        text = "cancelled before it was admitted: no model was asked"
+        admitted = Finding("Admitted", status=False, reason=Reason.CANCELLED, message=text)
+        ended = _ended(Reason.CANCELLED, text)
+        return _status(
+            observed, (*ended, admitted, council, _failed(Reason.CANCELLED, text)), **_end_without_task(observed)
+        )
+    fault = _find_invalid(observed)
+    if fault:
+        admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
+        succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC)
+        return _status(observed, (*_ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
+    reason = council.reason if not council.status else Reason.PENDING
+    text = council.message if not council.status else "about to be admitted"
+    is_warming = observed.council is not None and not council.status
+    return _status(
+        observed,
+        (
+            Finding("Ready", status=False, reason=reason, message=text),
+            Finding("Reconciling", status=True, reason=reason, message=text),
+            Finding("Stalled", status=False, reason=reason),
+            Finding("Admitted", status=False, reason=reason, message=text),
+            council,
+            Finding("Succeeded", status=None, reason=Reason.PENDING),
+        ),
+        phase=Phase.WARMING if is_warming else Phase.PENDING,
+        start_time=observed.body.get("status", {}).get("startTime"),
+    )
+
+
+def _end_without_task(observed: DeliberationObserved) -> Body:
+    return {"phase": Phase.CANCELLED, "completion_time": format_time(observed.now_ms)}
+
+
+def _find_invalid(observed: DeliberationObserved) -> str | None:
+    """Return why this Council can't carry this Deliberation out, or None."""
+    if observed.council is None:
+        return None
+    try:
+        check(observed.body, observed.council)
+    except InvalidSpecError as error:
+        return str(error)
+    return None
+
+
+def _find_council(observed: DeliberationObserved) -> Finding:
+    """Return whether the Council could take a question; for a run in progress this is for information only."""
+    name = observed.body["spec"]["councilRef"]["name"]
+    council = observed.council
+    if council is None:
+        text = f"no Council {name} in this namespace: create it, and the Deliberation goes on by itself"
+        return Finding("CouncilReady", status=False, reason=Reason.COUNCIL_NOT_FOUND, message=text)
+    if is_council_ready(council):
+        return Finding("CouncilReady", status=True, reason=Reason.COUNCIL_READY)
+    if health.is_being_deleted(council):
+        why = "it is being deleted"
+    else:
+        conditions = council.get("status", {}).get("conditions", ())
+        ready: Body = next((condition for condition in conditions if condition["type"] == "Ready"), {})
+        why = f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}".rstrip(": ")
+    return Finding("CouncilReady", status=False, reason=Reason.COUNCIL_NOT_READY, message=f"Council {name}: {why}")
+
+
+def _admitted() -> Finding:
+    return Finding("Admitted", status=True, reason=Reason.TASK_PUBLISHED)
+
+
+def _summarise_run(observed: DeliberationObserved, task: Task) -> Body:
+    """Return the status of a run, in progress or at its end."""
+    standing = fold(task, observed.ledger)
+    facts = report(task, standing)
+    verdict = standing.verdict
+    phase = _find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
+    findings = _conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
+    overall, succeeded = findings[:3], findings[3]
+    return _status(
+        observed,
+        (*overall, _admitted(), _find_council(observed), succeeded),
+        phase=phase,
+        start_time=format_time(task.started_at_ms),
+        completion_time=format_time(verdict.decided_at_ms) if verdict else None,
+        attempt=task.attempt,
+        council=task.council_uid,
+        progress=facts.progress,
+        strategy=facts.strategy,
+        simulated=facts.simulated,
+        answer=shorten(facts.result.answer, MAX_ANSWER_LINE) if facts.result else None,
+        result=facts.result,
+        proposals=facts.proposals,
+        votes=facts.votes,
+        agreement=facts.agreement,
+        warnings=facts.warnings,
+        usage=facts.usage,
+        reproducibility=facts.reproducibility,
+        transcript_ref=TranscriptReference(
+            stream=streams.LEDGER.name, subject=subjects.ledger(run_of(observed.body, task))
+        ),
+    )
+
+
+def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:
+    """Return the phase of a run without a verdict."""
+    if standing.started is None:
+        return Phase.QUEUED
+    match step(task, standing, now_ms):
+        case Work(stage=Stage.PROPOSE):
+            return Phase.DELIBERATING
+        case _:
+            return Phase.RANKING
+
+
+def _find_end(verdict: Verdict) -> Phase:
+    ends = {Outcome.SUCCEEDED: Phase.SUCCEEDED, Outcome.CANCELLED: Phase.CANCELLED}
+    return ends.get(verdict.outcome, Phase.FAILED)
+
+
+def _go_on(observed: DeliberationObserved, phase: Phase) -> tuple[Finding, ...]:
+    """Return Ready, Reconciling, Stalled and Succeeded of a run in progress."""
+    if observed.body["spec"].get("cancel"):
+        reason, text = Reason.CANCELLED, "cancelled; what there is will be kept"
+    elif phase is Phase.QUEUED:
+        reason, text = (
+            Reason.PENDING,
+            "the runner has not taken the question up yet: it works on others, or starts",
+        )
+    else:
+        reason, text = Reason.DELIBERATING, ""
+    return (
+        Finding("Ready", status=False, reason=reason, message=text),
+        Finding("Reconciling", status=True, reason=reason, message=text),
+        Finding("Stalled", status=False, reason=reason),
+        Finding("Succeeded", status=None, reason=reason, message=text),
+    )
+
+
+def _conclude(verdict: Verdict, task: Task, standing: Standing) -> tuple[Finding, ...]:
+    """Return Ready, Reconciling, Stalled and Succeeded of a run that is over."""
+    text = _explain_end(verdict.outcome, task, standing)
+    if verdict.outcome is not Outcome.SUCCEEDED:
+        reason = Reason(verdict.outcome.value)
+        return (*_ended(reason, text), _failed(reason, text))
+    return (
+        Finding("Ready", status=True, reason=Reason.SUCCEEDED, message=text),
+        Finding("Reconciling", status=False, reason=Reason.SUCCEEDED),
+        Finding("Stalled", status=False, reason=Reason.SUCCEEDED),
+        Finding("Succeeded", status=True, reason=Reason.SUCCEEDED, message=text),
+    )
+
+
+def _ended(reason: Reason, message: str) -> tuple[Finding, Finding, Finding]:
+    """Return Ready, Reconciling and Stalled of what will not succeed: kstatus calls it failed, at once."""
+    return (
+        Finding("Ready", status=False, reason=reason, message=message),
+        Finding("Reconciling", status=False, reason=reason),
+        Finding("Stalled", status=True, reason=reason, message=message),
+    )
+
+
+def _failed(reason: Reason, message: str) -> Finding:
+    return Finding("Succeeded", status=False, reason=reason, message=message)
+
+
+def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
+    """Return how the run ended, in numbers, and what to do about it; never a word of a model."""
+    seats, proposals, ballots = len(task.seats), len(standing.proposals), len(standing.ballots)
+    counts = f"{proposals} of {seats} seats proposed, {ballots} ballots"
+    advice = {
+        Outcome.SUCCEEDED: "",
+        Outcome.CANCELLED: "cancelled; what there was is kept",
+        Outcome.NO_QUORUM: f"a quorum of {task.quorum} was asked for",
+        Outcome.NO_BALLOTS: "no judge gave a usable ballot",
+        Outcome.TIMED_OUT: f"the time of {task.timeout_ms // 1000} s ran out: raise timeoutSeconds, or add capacity",
+    }[outcome]
+    return "; ".join(part for part in (counts, advice, _count_abstentions(standing)) if part)
+
+
+def _count_abstentions(standing: Standing) -> str:
+    """Return how many abstentions had which reason; the seats are in `votes.abstentions`."""
+    reasons = [abstention.reason.value for abstention in standing.abstentions.values()]
+    counts = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
+    return f"abstentions: {counts}" if counts else ""

@@ -1,0 +1,122 @@
+"""What is known of each model of a Council, and what to do about one that does not answer."""
+
+from typing import Any
+
+from council_operator.plan import health
+from council_operator.plan.health import Trouble
+from council_operator.plan.observed import CouncilObserved
+from council_operator.plan.roster import Roster
+from council_operator.status.conditions import Finding, shorten
+from deliberation.api.v1alpha1.council import ModelStatus
+from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.protocol.messages import ModelAddress, ProbeResult
+
+Body = dict[str, Any]
+
+TYPE = "ModelsAvailable"
+MAX_MODEL_MESSAGE = 400
+
+Fault = tuple[Reason, str]
+
+
+def summarise_models(observed: CouncilObserved, roster: Roster) -> tuple[tuple[ModelStatus, ...], Finding]:
+    """Return the state of each model in the spec's order, and the condition over all of them."""
+    faults = {model.name: _find_fault(model, observed, roster) for model in roster.models}
+    statuses = tuple(_status(model, faults[model.name], roster) for model in roster.models)
+    return statuses, _condition(faults)
+
+
+def _condition(faults: dict[str, Fault | None]) -> Finding:
+    broken = {name: fault for name, fault in faults.items() if fault}
+    if not broken:
+        return Finding(TYPE, status=True, reason=Reason.READY, message=f"{len(faults)} of {len(faults)} models answer")
+    first_reason, _ = next(iter(broken.values()))
+    message = "; ".join(f"model {name}: {text}" for name, (_, text) in broken.items())
+    return Finding(TYPE, status=False, reason=first_reason, message=message)
+
+
+def _status(model: ModelAddress, fault: Fault | None, roster: Roster) -> ModelStatus:
+    return ModelStatus(
+        name=model.name,
+        ready=fault is None,
+        simulated=model.simulated,
+        endpoint=model.base_url,
+        model_name=model.model_name,
+        revision=model.revision,
+        deployment=roster.server_of.get(model.name),
+        message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else None,
+    )
+
+
+def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster) -> Fault | None:
+    """Return why a model is not available: its server first, then what the runner found when it asked."""
+    server = roster.server_of.get(model.name)
+    if server is not None and not health.is_serving(observed.deployments.get(server)):
+        return _find_server_fault(server, observed)
+    probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
+    if probe is not None and probe.reason:
+        return _read_probe(model, probe, observed.body["metadata"]["namespace"])
+    if server is None and probe is None:
+        return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
+    return None
+
+
+def _find_server_fault(server: str, observed: CouncilObserved) -> Fault:
+    deployment = observed.deployments.get(server)
+    if deployment is None:
+        return Reason.MODEL_STARTING, f"Deployment {server} is being created"
+    trouble = health.find_trouble(observed.pods, server)
+    if trouble:
+        return _read_trouble(trouble, observed.body["metadata"]["namespace"])
+    refused = _find_refusal(deployment)
+    if refused:
+        return Reason.MODEL_UNAVAILABLE, f"Deployment {server} gets no pod: {refused}"
+    return Reason.MODEL_STARTING, f"Deployment {server} starts; large weights take minutes to load"
+
+
+def _find_refusal(deployment: Body) -> str | None:
+    """Return why the Deployment may create no pod: a quota, or an admission rule."""
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return str(condition.get("message", "see kubectl describe"))
+    return None
+
+
+_ADVICE = {
+    "ImagePullBackOff": "check the image's name and whether the node may pull it",
+    "ErrImagePull": "check the image's name and whether the node may pull it",
+    "InvalidImageName": "correct the image in the spec",
+    health.UNSCHEDULABLE: "free or add a node with what the pod asks for",
+    "OOMKilled": "give the node more memory, or take a smaller model or maxModelLen",
+}
+
+
+def _read_trouble(trouble: Trouble, namespace: str) -> Fault:
+    """Return the trouble of a pod as a fault with the next thing to do."""
+    missing_secret = trouble.reason == health.CONFIG_ERROR and "secret" in trouble.message.lower()
+    reason = Reason.SECRET_MISSING if missing_secret else Reason.MODEL_UNAVAILABLE
+    if missing_secret:
+        advice = "create the Secret; the pod then starts by itself"
+    else:
+        advice = _ADVICE.get(trouble.reason, f"see kubectl -n {namespace} logs {trouble.pod} --previous")
+    what = f": {shorten(trouble.message, 200)}" if trouble.message else ""
+    return reason, f"Pod {trouble.pod}: {trouble.reason}{what}; {advice}"
+
+
+def _read_probe(model: ModelAddress, probe: ProbeResult, namespace: str) -> Fault:
+    """Return what the runner found as a fault; a reason of a newer runner that we do not know is shown in the text."""
+    known = {reason.value for reason in Reason}
+    reason = Reason(probe.reason) if probe.reason in known else Reason.MODEL_UNAVAILABLE
+    advice = {
+        Reason.SECRET_MISSING: f"create key {_key(model)} in namespace {namespace}",
+        Reason.UNAUTHORIZED: f"put a valid key into {_key(model)} in namespace {namespace}",
+        Reason.ENDPOINT_UNREACHABLE: "check the url, and whether NetworkPolicies let the runner's pod reach it",
+        Reason.MODEL_NOT_SERVED: f"check that the server serves {model.model_name}",
+    }.get(reason)
+    found = probe.message or str(probe.reason)
+    return reason, f"{found}; {advice}" if advice else found
+
+
+def _key(model: ModelAddress) -> str:
+    secret, _, key = (model.api_key_file or "").partition("/")
+    return f"{key} of Secret {secret}" if secret else "apiKeySecretRef"

@@ -1,0 +1,83 @@
+"""What is known of a Council's runner, and what to do when it does not run."""
+
+from typing import Any
+
+from council_operator.plan import council as council_plan
+from council_operator.plan import health
+from council_operator.plan.health import RunnerState
+from council_operator.plan.observed import CouncilObserved
+from council_operator.plan.roster import Roster
+from council_operator.status.conditions import Finding, shorten
+from deliberation.api.v1alpha1.council import RunnerStatus
+from deliberation.api.v1alpha1.reasons import Reason
+
+Body = dict[str, Any]
+
+TYPE = "RunnerReady"
+FIRST_BEAT_SECONDS = 60.0
+"""How long a runner may run before its first heartbeat without being called silent."""
+
+
+def summarise_runner(observed: CouncilObserved, roster: Roster) -> tuple[RunnerStatus, Finding]:
+    """Return the runner's RayJob as it stands, and the condition."""
+    status = observed.ray_jobs.get(roster.runner, {}).get("status", {})
+    summary = RunnerStatus(
+        ray_job=roster.runner,
+        ray_cluster=status.get("rayClusterName") or None,
+        phase=status.get("jobDeploymentStatus") or "Unknown",
+    )
+    return summary, _condition(observed, roster)
+
+
+def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
+    name = roster.runner
+    if not observed.kuberay_installed:
+        text = "the cluster has no RayJob kind: install the KubeRay operator, version 1.6 or newer; the rest goes on"
+        return Finding(TYPE, status=False, reason=Reason.KUBERAY_NOT_INSTALLED, message=text)
+    ray_job = observed.ray_jobs.get(name)
+    match health.read_runner(ray_job):
+        case RunnerState.ABSENT:
+            return _starting(f"RayJob {name} is being created")
+        case RunnerState.STARTING:
+            return _find_start_fault(observed, name)
+        case RunnerState.ENDED:
+            return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=_explain_end(name, ray_job or {}))
+        case RunnerState.RUNNING:
+            return _find_silence(observed, name, ray_job or {})
+
+
+def _starting(message: str) -> Finding:
+    return Finding(TYPE, status=False, reason=Reason.RUNNER_STARTING, message=message)
+
+
+def _find_start_fault(observed: CouncilObserved, name: str) -> Finding:
+    trouble = health.find_trouble(observed.pods, name)
+    if trouble is None:
+        return _starting(f"RayJob {name} starts its cluster, which takes some 20 seconds")
+    namespace = observed.body["metadata"]["namespace"]
+    what = f": {shorten(trouble.message, 200)}" if trouble.message else ""
+    text = f"Pod {trouble.pod}: {trouble.reason}{what}; see kubectl -n {namespace} describe pod {trouble.pod}"
+    return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
+
+
+def _explain_end(name: str, ray_job: Body) -> str:
+    """Return how the runner ended. KubeRay's message of a failed job holds its log, and goes nowhere."""
+    status = ray_job.get("status", {})
+    deployment = status.get("jobDeploymentStatus", "")
+    if deployment == "ValidationFailed":
+        return f"KubeRay refuses RayJob {name}: {shorten(str(status.get('message', '')), 250)}"
+    reason = f" ({status['reason']})" if status.get("reason") else ""
+    every = round(health.START_INTERVAL_SECONDS)
+    return f"RayJob {name} is {deployment}{reason}; it is started anew, at most every {every} s: see its head pod's log"
+
+
+def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Finding:
+    if observed.bus_fault:
+        text = f"RayJob {name} runs; whether it works cannot be heard without NATS"
+        return Finding(TYPE, status=None, reason=Reason.BUS_UNAVAILABLE, message=text)
+    if council_plan.is_beating(observed):
+        return Finding(TYPE, status=True, reason=Reason.READY, message=f"RayJob {name} runs and its heartbeat is heard")
+    if observed.heartbeat is None and health.age_seconds(ray_job, observed.now_ms) < FIRST_BEAT_SECONDS:
+        return _starting(f"RayJob {name} runs; its first heartbeat is awaited")
+    text = f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? See the pod's log"
+    return Finding(TYPE, status=False, reason=Reason.RUNNER_SILENT, message=text)
