@@ -21,7 +21,7 @@ MAX_SEATS = 64
 """Most seats of one Council, all members together."""
 
 MAX_SEATED_INSTRUCTIONS = 131_072
-"""Most characters of instructions of all seats together: a task carries them once for each seat."""
+"""Most bytes of UTF-8 in the instructions of all seats together: a task carries them once for each seat."""
 
 PRESETS = "Developer, QA, Architect, DevOps, Data"
 
@@ -273,9 +273,9 @@ class CouncilSpec(Model):
                 field="members",
             ),
             Rule(
-                "self.members.map(m, has(m.instructions) ? m.seats * m.instructions.size() : 0).sum()"
+                "self.members.map(m, has(m.instructions) ? m.seats * bytes(m.instructions).size() : 0).sum()"
                 f" <= {MAX_SEATED_INSTRUCTIONS}",
-                f"instructions, counted once for each seat, may have at most {MAX_SEATED_INSTRUCTIONS} characters, "
+                f"instructions, counted once for each seat, may have at most {MAX_SEATED_INSTRUCTIONS} bytes of UTF-8, "
                 "all members together: shorten them or ask for fewer seats",
                 field="members",
             ),

@@ -22,8 +22,9 @@ IMMUTABLE_FIELDS = (
 )
 """Fields of the spec that cannot change after creation; only `cancel` can."""
 
-MAX_TEXT_BYTES = 262_144
-"""Most bytes of UTF-8 that question and context have together, so that a task fits one message."""
+MAX_TEXT_BYTES = 131_072
+"""Most bytes of UTF-8 that question and context have together: a task must fit one message, and `kubectl apply` keeps
+the whole manifest, escaped, in an annotation of at most 256 KiB."""
 
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=65_536)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]

@@ -1,0 +1,284 @@
+"""What the API server refuses, and what it tells the user: every rule of the schema has its case here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from contract.api_server import ApiServer, RefusedError
+from contract.objects import DEVELOPER, SIMULATED, council, deliberation
+from crd_schema import walk
+from deliberation.api.v1alpha1.deliberation import IMMUTABLE_FIELDS
+from deliberation.api.v1alpha1.kinds import KINDS
+from generate_crds import build_definition
+
+pytestmark = pytest.mark.contract
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An object, and the field and rule that its refusal must name."""
+
+    name: str
+    body: Body
+    field: str
+    rule: str
+
+
+def model(**source: Any) -> Body:
+    return council(models=[{"name": "small", **source}])
+
+
+def member(**changes: Any) -> Body:
+    return council(members=[{**DEVELOPER, **changes}])
+
+
+def endpoint(url: str) -> Body:
+    return model(endpoint={"url": url, "modelName": "m"})
+
+
+def volume(path: str) -> Body:
+    return model(vllm={"model": "m", "weights": {"persistentVolumeClaim": {"claimName": "c", "path": path}}})
+
+
+COUNCILS = [
+    Case("no model", council(models=[]), "spec.models", "should have at least 1 items"),
+    Case("no member", council(members=[]), "spec.members", "should have at least 1 items"),
+    Case("no model source", model(), "spec.models[0]", "a model needs exactly one source: give one of"),
+    Case(
+        "two model sources",
+        model(simulated={}, endpoint={"url": "http://x/v1", "modelName": "m"}),
+        "spec.models[0]",
+        "a model needs exactly one source: give one of vllm, endpoint and simulated",
+    ),
+    Case(
+        "two models of a name",
+        council(models=[SIMULATED, SIMULATED]),
+        "spec.models[1]",
+        'Duplicate value: {"name":"small"}',
+    ),
+    Case(
+        "two weight sources",
+        model(vllm={"model": "m", "weights": {"hub": {}, "persistentVolumeClaim": {"claimName": "c", "path": "p"}}}),
+        "spec.models[0].vllm.weights",
+        "weights come from one source: give at most one of hub and persistentVolumeClaim",
+    ),
+    Case(
+        "weights outside the volume",
+        volume("../m"),
+        "persistentVolumeClaim.path",
+        "and must not leave it: no leading / and no ..",
+    ),
+    Case("weights at a root", volume("/m"), "persistentVolumeClaim.path", "path must be relative to the volume's root"),
+    Case(
+        "endpoint without http",
+        endpoint("llm.example.com/v1"),
+        "endpoint.url",
+        "url must begin with http:// or https://",
+    ),
+    Case(
+        "endpoint with a query", endpoint("https://x/v1?key=1"), "endpoint.url", "and hold no query: give the base URL"
+    ),
+    Case("endpoint with a password", endpoint("https://u:p@x/v1"), "endpoint.url", "url must hold no user or password"),
+    Case(
+        "latency with a unit",
+        model(simulated={"latencyMilliseconds": "50ms"}),
+        "latencyMilliseconds",
+        "must be of type integer",
+    ),
+    Case(
+        "latency in seconds",
+        model(simulated={"latencySeconds": 1}),
+        "simulated.latencySeconds",
+        "unknown field",
+    ),
+    Case(
+        "percent above all",
+        model(simulated={"failurePercent": 101}),
+        "failurePercent",
+        "should be less than or equal to 100",
+    ),
+    Case("no seats", member(seats=0), "spec.members[0].seats", "should be greater than or equal to 1"),
+    Case(
+        "too many seats",
+        council(members=[{**DEVELOPER, "seats": 40}, {**DEVELOPER, "name": "more", "seats": 25}]),
+        "spec.members",
+        "a Council has at most 64 seats, all members together: ask for fewer",
+    ),
+    Case(
+        "too much to read for all seats",
+        member(seats=17, instructions="x" * 8192),
+        "spec.members",
+        "instructions, counted once for each seat, may have at most 131072 bytes of UTF-8",
+    ),
+    Case(
+        "unknown model",
+        member(modelRef="large"),
+        "spec.members",
+        "every modelRef must name one of spec.models: correct it or declare the model",
+    ),
+    Case(
+        "unknown role",
+        member(role="Cook"),
+        "spec.members[0].role",
+        "role is not a preset (Developer, QA, Architect, DevOps, Data): use one of these or give",
+    ),
+    Case(
+        "temperature as a fraction",
+        member(sampling={"temperatureMilli": 0.7}),
+        "temperatureMilli",
+        "must be of type integer",
+    ),
+    Case("member name with capitals", member(name="Dev"), "spec.members[0].name", "should match"),
+    Case(
+        "long name",
+        council(name="c" * 64),
+        "",
+        "metadata.name of a Council may have at most 63 characters: choose a shorter one",
+    ),
+]
+
+DELIBERATIONS = [
+    Case(
+        "unknown strategy",
+        deliberation(strategy={"type": "Duel"}),
+        "spec.strategy.type",
+        'supported values: "Auto", "Vote", "Panel"',
+    ),
+    Case("no question", deliberation(question=""), "spec.question", "should be at least 1 chars long"),
+    Case(
+        "blank question",
+        deliberation(question=" \n "),
+        "spec.question",
+        "question is blank: write what the Council is to answer",
+    ),
+    Case("long question", deliberation(question="x" * 65_537), "spec.question", "may not be more than 65536 bytes"),
+    Case(
+        "long texts",
+        deliberation(question="é" * 40_000, context=[{"name": "a", "text": "x" * 60_000}]),
+        "spec.question",
+        "question and context may have at most 131072 bytes of UTF-8 together: shorten them",
+    ),
+    Case("timeout with a unit", deliberation(timeoutSeconds="10m"), "spec.timeoutSeconds", "must be of type integer"),
+    Case("no time", deliberation(timeoutSeconds=0), "spec.timeoutSeconds", "should be greater than or equal to 1"),
+    Case("timeout under another name", deliberation(timeout="10m"), "spec.timeout", "unknown field"),
+    Case("nothing to show", deliberation(topK=0), "spec.topK", "should be greater than or equal to 1"),
+    Case("no quorum", deliberation(quorum=0), "spec.quorum", "should be greater than or equal to 1"),
+    Case("unknown answer type", deliberation(answer={"type": "Poem"}), "spec.answer.type", "supported values:"),
+    Case(
+        "choice without choices",
+        deliberation(answer={"type": "Choice"}),
+        "spec.answer.choices",
+        "type Choice needs choices: give 2 to 26",
+    ),
+    Case(
+        "choices for a text",
+        deliberation(answer={"choices": ["yes", "no"]}),
+        "spec.answer.choices",
+        "choices belong to type Choice: set type: Choice or leave them out",
+    ),
+    Case(
+        "one choice",
+        deliberation(answer={"type": "Choice", "choices": ["yes"]}),
+        "spec.answer.choices",
+        "should have at least 2 items",
+    ),
+    Case(
+        "choices alike",
+        deliberation(answer={"type": "Choice", "choices": ["a", "a"]}),
+        "spec.answer.choices[1]",
+        "Duplicate value",
+    ),
+    Case(
+        "tolerance for a text",
+        deliberation(answer={"toleranceMilli": 1}),
+        "spec.answer.toleranceMilli",
+        "toleranceMilli belongs to type Number: set type: Number or leave it out",
+    ),
+    Case("no council", deliberation(councilRef={}), "spec.councilRef.name", "Required value"),
+]
+
+COMPLETE = deliberation(
+    context=[{"name": "a", "text": "b"}],
+    requirements=["short"],
+    criteria=[{"name": "short"}],
+    answer={"type": "Number"},
+    strategy={"type": "Vote"},
+    quorum=1,
+    timeoutSeconds=60,
+    topK=3,
+    seed=1,
+)["spec"]
+
+CHANGED: Body = {
+    "councilRef": {"name": "other"},
+    "question": "Another?",
+    "context": [{"name": "a", "text": "c"}],
+    "requirements": [],
+    "criteria": [{"name": "short", "weightMilli": 1}],
+    "answer": {"type": "Text"},
+    "strategy": {"type": "Panel"},
+    "quorum": 2,
+    "timeoutSeconds": 61,
+    "topK": 4,
+    "seed": 2,
+}
+
+
+def forbidden(field: str) -> str:
+    rule = f"{field} cannot be changed after creation: delete this Deliberation and create another"
+    return f"spec.{field}: Forbidden: {rule}"
+
+
+@pytest.mark.parametrize("case", [*COUNCILS, *DELIBERATIONS], ids=lambda case: case.name.replace(" ", "-"))
+def test_refusal_names_the_field_and_the_rule(installed: ApiServer, case: Case) -> None:
+    refusal = installed.refusal(case.body)
+    assert case.field in refusal
+    assert case.rule in refusal
+
+
+@pytest.mark.parametrize("field", IMMUTABLE_FIELDS)
+def test_a_question_once_put_cannot_be_changed(api_server: ApiServer, field: str) -> None:
+    api_server.apply(deliberation(**COMPLETE))
+    with pytest.raises(RefusedError) as refused:
+        api_server.apply(deliberation(**COMPLETE | {field: CHANGED[field]}))
+    assert forbidden(field) in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["context", "requirements", "criteria", "quorum"])
+def test_a_field_cannot_be_added_or_removed_later(api_server: ApiServer, field: str) -> None:
+    without = {name: value for name, value in COMPLETE.items() if name != field}
+    api_server.apply(deliberation("with", **COMPLETE))
+    api_server.apply(deliberation("without", **without))
+    with pytest.raises(RefusedError) as removed:
+        api_server.apply(deliberation("with", **without))
+    with pytest.raises(RefusedError) as added:
+        api_server.apply(deliberation("without", **COMPLETE))
+    assert forbidden(field) in str(removed.value)
+    assert forbidden(field) in str(added.value)
+
+
+def test_cancel_cannot_be_taken_back(api_server: ApiServer) -> None:
+    api_server.apply(deliberation())
+    assert api_server.apply(deliberation(cancel=True))["spec"]["cancel"] is True
+    with pytest.raises(RefusedError) as refused:
+        api_server.apply(deliberation(cancel=False))
+    assert "spec.cancel: Forbidden: cancel cannot be taken back: create another Deliberation" in str(refused.value)
+
+
+def rules_of_the_schemas() -> Iterator[str]:
+    for kind in KINDS:
+        schema = build_definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        for _, part in walk(schema, kind.name):
+            yield from (rule["message"] for rule in part.get("x-kubernetes-validations", ()))
+
+
+def test_every_rule_has_a_case() -> None:
+    shown = [case.rule for case in (*COUNCILS, *DELIBERATIONS)] + [
+        "cannot be changed after creation",
+        "cancel cannot be taken back",
+    ]
+    assert [message for message in rules_of_the_schemas() if not any(rule in message for rule in shown)] == []
