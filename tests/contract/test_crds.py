@@ -1,5 +1,7 @@
 """What the real API server makes of our kinds: defaults, status, merging, tables."""
 
+import json
+
 import pytest
 
 from contract.api_server import ApiServer, Body, RefusedError
