@@ -35,12 +35,13 @@ O = TypeVar("O", bound=Observed)  # noqa: E741 - an Observed of one kind
 
 @dataclass(frozen=True)
 class Steps(Generic[O]):
-    """The four steps of one kind; applying is the same for all."""
+    """The four steps of one kind; applying is the same for all. `measure` is told of what was reported anew."""
 
     observe: Callable[[Key], Awaitable[O | None]]
     plan: Callable[[O], Plan]
     summarise: Callable[[O], Body]
     is_settled: Callable[[O], bool]
+    measure: Callable[[O], None] = lambda _observed: None
 
 
 class Reconciler:
@@ -93,7 +94,8 @@ class Reconciler:
             observed = await steps.observe(key)
             if observed is None:
                 return Settled()
-        await write_status(observed.body, steps.summarise(observed), self._kubernetes)
+        if await write_status(observed.body, steps.summarise(observed), self._kubernetes):
+            steps.measure(observed)
         if steps.is_settled(observed):
             return Settled()
         soon = AFTER_ACTING_SECONDS if plan.actions else RESYNC_SECONDS

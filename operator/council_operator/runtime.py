@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import kopf
 from aiohttp import web
-from deliberation.bus.jetstream import JetStreamBus, connect
 
 from council_operator.handlers import watch
 from council_operator.http import build_application
@@ -23,8 +22,9 @@ from council_operator.reconcile import Reconciler, Steps
 from council_operator.settings import Settings
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
-from council_operator.telemetry import BUS_CONNECTED, OBJECTS
+from council_operator.telemetry import BUS_CONNECTED, OBJECTS, count_finished
 from council_operator.wakes import Wakes
+from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import BusUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Runtime:
         site = web.AppRunner(build_application(lambda: True), access_log=None)
         await site.setup()
         await web.TCPSite(site, port=settings.http_port).start()
+        logger.info("health and metrics on port %d", site.addresses[0][1])
         follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
         return cls(kubernetes, bus, loops, wakes, site, (follow,))
 
@@ -103,6 +104,7 @@ def _steps(
             plan=lambda observed: deliberation_plan.plan(observed, settings.render),
             summarise=deliberation_status.summarise,
             is_settled=deliberation_plan.is_settled,
+            measure=count_finished,
         ),
     }
 

@@ -2,6 +2,9 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from council_operator.plan.observed import DeliberationObserved
+from deliberation.engine.standing import fold
+
 REGISTRY = CollectorRegistry()
 
 RECONCILES = Counter(
@@ -14,7 +17,7 @@ OBJECTS = Gauge("council_objects", "Objects with a live loop, by kind.", ["kind"
 BUS_CONNECTED = Gauge("council_bus_connected", "1 while the operator is connected to NATS.", registry=REGISTRY)
 ENTRIES_REJECTED = Counter(
     "council_ledger_entries_rejected_total",
-    "Ledger entries of finished Deliberations that changed nothing, by reason: Malformed, Misplaced, Foreign, Late.",
+    "Ledger entries of finished Deliberations that changed nothing, by reason.",
     ["reason"],
     registry=REGISTRY,
 )
@@ -24,3 +27,16 @@ DELIBERATIONS_FINISHED = Counter(
     ["outcome", "simulated"],
     registry=REGISTRY,
 )
+
+
+def count_finished(observed: DeliberationObserved) -> None:
+    """Count a Deliberation whose end was just reported, and the messages in its ledger that changed nothing."""
+    if observed.task is None:
+        return
+    standing = fold(observed.task, observed.ledger)
+    if standing.verdict is None:
+        return
+    simulated = any(model.simulated for model in observed.task.models)
+    DELIBERATIONS_FINISHED.labels(standing.verdict.outcome, str(simulated).lower()).inc()
+    for reason, count in standing.rejected.items():
+        ENTRIES_REJECTED.labels(reason).inc(count)

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deliberation.bus.port import Bus
-
 from council_operator.kube.port import Body, Kubernetes, NotFoundError
 from council_operator.loops import Key
 from council_operator.observe.probes import Probes
@@ -15,6 +13,7 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.render.labels import MANAGED_BY_SELECTOR
 from council_operator.wakes import Wakes
 from deliberation.api.v1alpha1.base import API_VERSION
+from deliberation.bus.port import Bus
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from deliberation.bus.port import Bus, BusUnavailableError
-
 from council_operator.kube.port import Kubernetes
 from council_operator.loops import Key
 from council_operator.plan.actions import ObjectReference
 from council_operator.plan.observed import BusFault, DeliberationObserved
 from deliberation.api.v1alpha1.base import API_VERSION
+from deliberation.bus.port import Bus, BusUnavailableError
 from deliberation.protocol.subjects import Run
 
 

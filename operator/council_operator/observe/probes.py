@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from deliberation.bus.port import Bus, BusUnavailableError
-
 from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeRequest, ProbeResult
 
 GOOD_FOR_SECONDS = 30.0

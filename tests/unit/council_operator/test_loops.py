@@ -71,8 +71,8 @@ async def test_a_settled_object_costs_nothing_until_it_is_woken_again() -> None:
     loops.wake(KEY)
     await passes.until(1)
     async with asyncio.timeout(5):
-        while loops.count("Council"):
-            await asyncio.sleep(0)
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "Council/default/architects"))
+    assert loops.count("Council") == 0
     loops.wake(KEY)
     await passes.until(2)
     await loops.close()

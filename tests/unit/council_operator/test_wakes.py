@@ -83,7 +83,11 @@ def test_a_ledger_entry_wakes_its_deliberation_by_uid(woken: Woken) -> None:
 
 
 def test_a_child_wakes_every_council_that_owns_it(woken: Woken) -> None:
-    owners = [{"kind": "Council", "name": "architects"}, {"kind": "Council", "name": "qa"}, {"kind": "Pod", "name": "x"}]
+    owners = [
+        {"kind": "Council", "name": "architects"},
+        {"kind": "Council", "name": "qa"},
+        {"kind": "Pod", "name": "x"},
+    ]
     woken.wakes.child_changed({"metadata": {"namespace": "default", "name": "model-1", "ownerReferences": owners}})
     assert woken.take() == [COUNCIL, Key("Council", "default", "qa")]
 

@@ -1,20 +1,20 @@
 from typing import Any
 
 import pytest
-from fakes.fake_kubernetes import FakeKubernetes, reference_of
 
 from council_operator.apply.actions import carry_out
 from council_operator.kube.port import ConflictError
 from council_operator.plan.actions import Action, Apply, Delete, EmitEvent, ObjectReference, Release, SetFinalizer
 from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.bus.memory import MemoryBus
+from fakes.fake_kubernetes import FakeKubernetes, reference_of
 
-SUBJECT = {
+SUBJECT: dict[str, Any] = {
     "apiVersion": "councils.dev/v1alpha1",
     "kind": "Deliberation",
     "metadata": {"namespace": "default", "name": "question"},
 }
-SERVER = {
+SERVER: dict[str, Any] = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
     "metadata": {"namespace": "default", "name": "model-1"},

@@ -1,8 +1,9 @@
-from fakes.fake_kubernetes import FakeKubernetes, reference_of
+from typing import Any
 
 from council_operator.apply.status import write_status
+from fakes.fake_kubernetes import FakeKubernetes, reference_of
 
-SUBJECT = {
+SUBJECT: dict[str, Any] = {
     "apiVersion": "councils.dev/v1alpha1",
     "kind": "Council",
     "metadata": {"namespace": "default", "name": "architects"},

@@ -1,0 +1,124 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import folders, kuberay, programs
+from clusters.progress import Progress
+from contract.api_server import ApiServer, RefusedError
+from deliberation.bus.jetstream import JetStreamBus, connect
+from fakes.fake_runner import FakeRunner
+from fakes.nats_server import NatsServer
+from fakes.operator_process import OperatorProcess
+
+pytest_plugins = ("fakes.nats_server",)
+
+WAIT_SECONDS = 40
+
+Body = dict[str, Any]
+
+ENDPOINT = {"name": "small", "endpoint": {"url": "http://127.0.0.1:9/v1", "modelName": "m"}}
+"""A model that somebody else serves: no Deployment, so no node is needed. The fake runner answers its probes."""
+
+MEMBERS = [{"name": "dev", "role": "Developer", "modelRef": "small", "seats": 3}]
+
+
+@dataclass
+class World:
+    """An API server, a bus and an operator, and what users and KubeRay do to them."""
+
+    api: ApiServer
+    nats: NatsServer
+    operator: OperatorProcess
+
+    async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return await asyncio.to_thread(self.api.kubectl, *arguments, stdin=stdin)
+
+    async def apply(self, body: Body) -> Body:
+        return await asyncio.to_thread(self.api.apply, body)
+
+    async def get(self, kind: str, name: str) -> Body:
+        return await asyncio.to_thread(self.api.get, kind, name)
+
+    async def wait(self, what: str, condition: str, seconds: int = WAIT_SECONDS) -> None:
+        """Wait as a user does; on failure say what was there instead."""
+        try:
+            await asyncio.to_thread(self.api.kubectl_wait, what, condition, seconds)
+        except RefusedError as error:
+            kind, _, name = what.partition("/")
+            found = await asyncio.to_thread(self.api.kubectl, "get", kind, name, "--output=yaml")
+            log = self.operator.log.read_text()[-3000:]
+            raise AssertionError(f"{error}\n{found}\n--- operator:\n{log}") from None
+
+    async def wait_condition(self, what: str, kind: str, status: str, reason: str) -> None:
+        await self.wait(what, f"condition={kind}={status}")
+        await self.wait(what, f'jsonpath={{.status.conditions[?(@.type=="{kind}")].reason}}={reason}')
+
+    async def connect_bus(self) -> JetStreamBus:
+        return await connect(self.nats.url, name="test")
+
+    async def fake_runner(self, council: str) -> FakeRunner:
+        """Return a fake runner for a Council, once KubeRay's RayJob for it is there."""
+        await self.wait(f"council/{council}", "jsonpath={.status.runner.rayJob}")
+        body = await self.get("council", council)
+        name = body["status"]["runner"]["rayJob"]
+        await self.wait(f"rayjob/{name}", "create")
+        await self.script_ray_job(name, {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"})
+        runner = FakeRunner(await self.connect_bus(), self.api.namespace, name)
+        runner.seats = {body["metadata"]["uid"]: 3}
+        return runner
+
+    async def script_ray_job(self, name: str, status: Body) -> None:
+        """Set the status of a RayJob, as KubeRay would."""
+        patch = json.dumps({"status": {"rayClusterName": f"{name}-x", **status}})
+        await self.kubectl("patch", "rayjob", name, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+@pytest.fixture(scope="session")
+def with_kuberay(installed: ApiServer) -> ApiServer:
+    """The API server with KubeRay's kinds too, but without KubeRay."""
+    program = programs.provide(programs.KUBERAY, folders.from_environment().cache, Progress())
+    for file in kuberay.crd_files(program):
+        installed.kubectl("apply", "--server-side", f"--filename={file}")
+    installed.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    return installed
+
+
+@pytest.fixture
+def operator(
+    with_kuberay: ApiServer, api_server: ApiServer, nats_server: NatsServer, tmp_path: Path
+) -> Iterator[OperatorProcess]:
+    """The operator of the test's namespace."""
+    assert with_kuberay.kubeconfig == api_server.kubeconfig
+    process = OperatorProcess(tmp_path, api_server.kubeconfig, nats_server.url, api_server.namespace)
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def world(api_server: ApiServer, nats_server: NatsServer, operator: OperatorProcess) -> World:
+    return World(api_server, nats_server, operator)
+
+
+@pytest.fixture
+async def council(world: World) -> AsyncIterator[FakeRunner]:
+    """The Council "architects" of three seats, Ready, with a fake runner."""
+    await world.apply(council_body())
+    async with await world.fake_runner("architects") as runner:
+        await world.wait("council/architects", "condition=Ready")
+        yield runner
+
+
+def council_body(name: str = "architects", **spec: Any) -> Body:
+    spec = {"models": [ENDPOINT], "members": MEMBERS, **spec}
+    return {"apiVersion": "councils.dev/v1alpha1", "kind": "Council", "metadata": {"name": name}, "spec": spec}
+
+
+def question_body(name: str = "question", **spec: Any) -> Body:
+    spec = {"councilRef": {"name": "architects"}, "question": "Is it?", "answer": {"type": "Boolean"}, **spec}
+    return {"apiVersion": "councils.dev/v1alpha1", "kind": "Deliberation", "metadata": {"name": name}, "spec": spec}
