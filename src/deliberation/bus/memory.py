@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from deliberation.bus.port import BusUnavailableError, Delivery, MessageTooLargeError, Subscription
-from deliberation.bus.records import build_record, find_task_in
+from deliberation.bus.records import build_record, call_back, find_task_in
 from deliberation.protocol import streams, subjects
 from deliberation.protocol.messages import (
     Heartbeat,
@@ -93,7 +94,7 @@ class MemoryDelivery:
     async def lay_aside(self, reason: str) -> None:
         """Keep it among the dead ones, and never deliver it again."""
         self._own().done = True
-        self.bus.dead.setdefault(self.subject.replace(".task.", ".dead.", 1), (reason, self.data))
+        self.bus.dead.setdefault(subjects.dead_letter_of(self.subject), (reason, self.data))
 
     def _own(self) -> _Attempt:
         """Return the state to change, or a copy when the task was delivered again: a late word changes nothing."""
@@ -160,7 +161,7 @@ class MemoryBus:
         place = subjects.find_entry(subject)
         if place is not None:
             for callback in tuple(self._ledger_watchers):
-                callback(*place)
+                call_back(partial(callback, *place), subject)
         self.wake()
         return True
 
@@ -200,7 +201,6 @@ class MemoryBus:
     @asynccontextmanager
     async def follow_ledger(self, run: Run) -> AsyncIterator[AsyncIterator[LedgerRecord]]:
         """Iterate over the run's ledger from its beginning and then live."""
-        self.check_connected()
         queue: asyncio.Queue[_Message] = asyncio.Queue()
         for message in self._of_ledger(run):
             queue.put_nowait(message)
@@ -218,7 +218,6 @@ class MemoryBus:
 
     async def watch_ledger(self, callback: Callable[[Run, str], None]) -> Subscription:
         """Call back with each entry written from now on."""
-        self.check_connected()
         self._ledger_watchers.append(callback)
         return _Subscription(lambda: _discard(self._ledger_watchers, callback))
 
@@ -258,11 +257,10 @@ class MemoryBus:
         """Say that a runner lives."""
         self.check_connected()
         for callback in tuple(self._heartbeat_watchers):
-            callback(namespace, heartbeat)
+            call_back(partial(callback, namespace, heartbeat), "heartbeat")
 
     async def watch_heartbeats(self, callback: Callable[[str, Heartbeat], None]) -> Subscription:
         """Call back with each runner's beat."""
-        self.check_connected()
         self._heartbeat_watchers.append(callback)
         return _Subscription(lambda: _discard(self._heartbeat_watchers, callback))
 
@@ -284,7 +282,6 @@ class MemoryBus:
         self, namespace: str, runner: str, answer: Callable[[ProbeRequest], Awaitable[ProbeReply]]
     ) -> Subscription:
         """Answer each probe of `runner`."""
-        self.check_connected()
         self._probe_answers[namespace, runner] = answer
         return _Subscription(lambda: self._probe_answers.pop((namespace, runner), None) and None)
 

@@ -66,7 +66,8 @@ class Bus(Protocol):
     acknowledgement is asked for again, so False may also mean that the first try of this very call arrived.
 
     Every call ends within a bounded time and raises `BusUnavailableError` when the bus could not be reached, and
-    `MessageTooLargeError` when what it was given does not fit.
+    `MessageTooLargeError` when what it was given does not fit. Only `follow_ledger`, `watch_*` and `serve_probes` never
+    raise: without a connection they begin as soon as there is one, and they go on after each loss.
     """
 
     @property
@@ -96,9 +97,9 @@ class Bus(Protocol):
         """Return what the run's ledger holds, in order of writing; malformed messages without an entry."""
 
     def follow_ledger(self, run: Run) -> AbstractAsyncContextManager[AsyncIterator[LedgerRecord]]:
-        """Iterate over the run's ledger from its beginning and then live, without end.
+        """Iterate over the run's ledger from its beginning and then live, without end; nothing is lost on the way.
 
-        Survives reconnects without loss; a record may then come twice, with the same sequence.
+        The iterator does not tell where the past ends: read the ledger first to know what is done already.
         """
 
     async def watch_ledger(self, callback: Callable[[Run, str], None]) -> Subscription:

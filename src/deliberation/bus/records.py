@@ -1,7 +1,12 @@
 """From bytes of the bus to what they mean. Total: what cannot be read becomes an absence, never an exception."""
 
+import logging
+from collections.abc import Callable
+
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import LedgerRecord, MalformedMessageError, Task, decode, decode_entry
+
+_log = logging.getLogger(__name__)
 
 
 def build_record(sequence: int, subject: str, data: bytes) -> LedgerRecord:
@@ -20,3 +25,13 @@ def find_task_in(data: bytes) -> Task | None:
         return decode(Task, data)
     except MalformedMessageError:
         return None
+
+
+def call_back(callback: Callable[[], None], subject: str) -> None:
+    """Report a message to whoever watches; one that they cannot bear must not end what brings the next."""
+    try:
+        callback()
+    except MalformedMessageError as fault:
+        _log.warning("A message of %s is malformed: %s", subject, fault)
+    except Exception:  # noqa: BLE001 - a fault of one message must not end the subscription
+        _log.exception("A message of %s could not be taken in", subject)

@@ -1,7 +1,7 @@
 """What a runner may do on NATS, in the words of the server's configuration. The operator may do everything.
 
-A runner reads and writes ledgers, takes the tasks that are addressed to it, and answers probes. It can neither make, change
-nor purge a stream, nor see what another client is answered: every user has inboxes of its own.
+A runner reads and writes ledgers, takes the tasks that are addressed to it, and answers probes. It can neither make,
+change nor purge a stream, nor see what another client is answered: every user has inboxes of its own.
 """
 
 from typing import Any

@@ -55,6 +55,11 @@ def dead(run: Run, runner: str) -> str:
     return f"{PREFIX}.{run.namespace}.dead.{runner}.{run.deliberation_uid}.{run.attempt}"
 
 
+def dead_letter_of(task_subject: str) -> str:
+    """Return where a task is laid aside, from its subject, even when that names no run."""
+    return task_subject.replace(".task.", ".dead.", 1)
+
+
 def heartbeat(namespace: str, runner: str) -> str:
     """Return the core NATS subject on which a runner says that it lives."""
     return f"{PREFIX}.{namespace}.heartbeat.{runner}"

@@ -1,0 +1,271 @@
+"""The connection to NATS: one client at a time, and a new one whenever the last is lost, for ever."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import ConnectionClosedError, Error, NoRespondersError
+
+from deliberation.bus.port import BusUnavailableError
+from deliberation.protocol.permissions import inbox_prefix
+
+PING_SECONDS = 20
+RECONNECT_SECONDS = 0.25
+TRY_SECONDS = 2.0
+RETRY_SECONDS = 0.1
+STREAM_NOT_FOUND = 10059
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """JetStream refused a request; `code` is its own, finer than the HTTP-like one."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(f"{description} ({code})")
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Session:
+    """One connected client, for as long as it lasts."""
+
+    client: Client
+    lost: asyncio.Event
+
+    async def guard(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Return what `work` returns, unless the connection is lost before.
+
+        Raises:
+            ConnectionClosedError: the connection was lost; `work` has been cancelled.
+        """
+        task = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(self.lost.wait())
+        try:
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ConnectionClosedError
+            return task.result()
+        finally:
+            gone.cancel()
+            task.cancel()
+
+    @asynccontextmanager
+    async def subscribed(self, subject: str | None = None) -> AsyncIterator[Subscription]:
+        """Give what arrives at `subject`, or at an inbox of its own, until the end of the context."""
+        subscription = await self.client.subscribe(subject or self.client.new_inbox())
+        try:
+            yield subscription
+        finally:
+            with suppress(Error, OSError):
+                await subscription.unsubscribe()
+
+    async def request(
+        self, subject: str, body: bytes, *, headers: dict[str, str] | None = None, timeout_seconds: float = TRY_SECONDS
+    ) -> Msg:
+        """Return the first answer to one request.
+
+        Raises:
+            NoRespondersError, TimeoutError, ConnectionClosedError: nobody listens, answers, or the connection was lost.
+        """
+        return await self.guard(self.client.request(subject, body, timeout=timeout_seconds, headers=headers))
+
+    async def call_api(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return JetStream's answer to one request of its API.
+
+        Raises:
+            ApiError: JetStream refused it. Others as of `request`.
+        """
+        message = await self.request(f"$JS.API.{name}", json.dumps(body).encode())
+        reply: dict[str, Any] = json.loads(message.data)
+        if "error" in reply:
+            raise ApiError(reply["error"].get("err_code", 0), reply["error"].get("description", ""))
+        return reply
+
+
+class Connection:
+    """Keeps a client connected, and repeats what a lost connection or a lost answer interrupted.
+
+    The client's own reconnecting is not used: it gives up for good on some errors, such as a password that was
+    changed. A new client reads the password anew, and starts from a clean state.
+
+    Args:
+        url: address of the server, or several with commas between.
+        user: user name, if the server wants one.
+        password_file: file that holds its password, read at each connect.
+        name: how the server's monitoring shows this client.
+        patience_seconds: how long a call tries, before it raises BusUnavailableError.
+        on_state: called with "connected" and "disconnected".
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str | None,
+        password_file: Path | None,
+        name: str,
+        patience_seconds: float,
+        on_state: Callable[[str], None] | None,
+    ) -> None:
+        self.patience_seconds = patience_seconds
+        self._urls = [part.strip() for part in url.split(",")]
+        self._user = user
+        self._password_file = password_file
+        self._name = name
+        self._on_state = on_state or (lambda _: None)
+        self._session: Session | None = None
+        self._connected = asyncio.Event()
+        self._last_fault = "no answer yet"
+        self._keeper = asyncio.create_task(self._keep_connected(), name=f"nats-connection-{name}")
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connected client now."""
+        return self._session is not None and not self._session.lost.is_set()
+
+    async def wait_for_session(self) -> Session:
+        """Return the connected client, waiting for one without end."""
+        while self._session is None or self._session.lost.is_set():
+            await self._connected.wait()
+            await asyncio.sleep(0)
+        return self._session
+
+    async def get_session(self, until: float | None = None) -> Session:
+        """Return the connected client, waiting for one until a time of the event loop's clock.
+
+        Raises:
+            BusUnavailableError: there was none in time; without `until`, for `patience_seconds`.
+        """
+        limit = asyncio.get_running_loop().time() + self.patience_seconds if until is None else until
+        try:
+            async with asyncio.timeout_at(limit):
+                return await self.wait_for_session()
+        except TimeoutError:
+            raise BusUnavailableError(f"NATS at {self._place} cannot be reached: {self._last_fault}") from None
+
+    async def attempt(self, what: str, work: Callable[[Session], Coroutine[Any, Any, Result]]) -> Result:
+        """Return what `work` returns; try it again when the connection or an answer is lost.
+
+        Args:
+            what: what is being done, for the message.
+            work: must be safe to repeat.
+
+        Raises:
+            BusUnavailableError: it did not work for `patience_seconds`.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + self.patience_seconds
+        while True:
+            session = await self.get_session(until)
+            try:
+                async with asyncio.timeout_at(until):
+                    return await work(session)
+            except NoRespondersError:
+                fault = "nothing listens there; is JetStream on, and do its streams exist?"
+            except (TimeoutError, Error, OSError) as error:
+                fault = f"{error or type(error).__name__}; last from the server: {self._last_fault}"
+            if clock() + RETRY_SECONDS > until:
+                raise BusUnavailableError(f"NATS at {self._place} did not {what}: {fault}") from None
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def ask(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
+        """Return the answer to a request that is safe to repeat.
+
+        Raises:
+            BusUnavailableError: none came for `patience_seconds`.
+        """
+        return await self.attempt(f"answer {subject}", lambda session: session.request(subject, body, headers=headers))
+
+    async def call_api(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return JetStream's answer to a request of its API that is safe to repeat.
+
+        Raises:
+            ApiError: JetStream refused it.
+            BusUnavailableError: no answer came for `patience_seconds`.
+        """
+        return await self.attempt(f"answer {name}", lambda session: session.call_api(name, body))
+
+    async def close(self) -> None:
+        """End the connection; safe to repeat."""
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+
+    @property
+    def _place(self) -> str:
+        """Return where the servers are, without what a URL may hold of credentials."""
+        return ",".join(
+            urlsplit(url if "://" in url else f"nats://{url}").netloc.rpartition("@")[2] for url in self._urls
+        )
+
+    async def _keep_connected(self) -> None:
+        while True:
+            session = Session(Client(), asyncio.Event())
+            try:
+                await self._connect(session)
+                await self._stay(session)
+            except (Error, OSError, TimeoutError) as error:
+                await self._note(error)
+            finally:
+                session.lost.set()
+                await self._close(session.client)
+            await asyncio.sleep(RECONNECT_SECONDS * random.uniform(1, 2))  # noqa: S311 - jitter, not a secret
+
+    async def _connect(self, session: Session) -> None:
+        """Connect; while nobody listens at the address, go on trying."""
+
+        async def lose() -> None:
+            session.lost.set()
+
+        options: dict[str, Any] = {
+            "name": self._name,
+            "error_cb": self._note,
+            "closed_cb": lose,
+            "allow_reconnect": False,
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": RECONNECT_SECONDS,
+            "ping_interval": PING_SECONDS,
+        }
+        if self._user is not None:
+            options |= {"user": self._user, "inbox_prefix": inbox_prefix(self._user)}
+        if self._password_file is not None:
+            options["password"] = self._password_file.read_text(encoding="utf-8").strip()
+        await session.client.connect(self._urls, **options)
+
+    async def _stay(self, session: Session) -> None:
+        """Offer the session until it is lost."""
+        self._session = session
+        self._connected.set()
+        _log.info("Connected to NATS at %s", self._place)
+        self._on_state("connected")
+        try:
+            await session.lost.wait()
+            _log.warning("Lost the connection to NATS at %s: %s", self._place, self._last_fault)
+        finally:
+            self._session = None
+            self._connected.clear()
+            self._on_state("disconnected")
+
+    async def _note(self, error: Exception) -> None:
+        """Remember what went wrong for the message of whoever waits in vain."""
+        fault = str(error) or type(error).__name__
+        if fault != self._last_fault:
+            _log.warning("NATS at %s: %s", self._place, fault)
+        self._last_fault = fault
+
+    @staticmethod
+    async def _close(client: Client) -> None:
+        with suppress(Error, OSError, TimeoutError):
+            await client.close()
