@@ -1,6 +1,5 @@
 """The steps of the tour. Each says what it does, and can be repeated: what is there already is used again."""
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusters import folders
 from demonstration.explain import explain
 from demonstration.kubectl import Body, Kubectl, NotReachedError, is_true
 from demonstration.story import describe_council, describe_progress, is_finished
@@ -17,6 +17,9 @@ SAMPLES = REPOSITORY / "docs" / "samples"
 CHART = REPOSITORY / "charts" / "council-operator"
 
 IMAGES = ("operator", "runner", "nats")
+MODEL_CLAIM = "council-models"
+"""The claim with the weights that the sample Council names."""
+
 COUNCIL_SECONDS = 600
 DELIBERATION_SECONDS = 420
 
@@ -174,36 +177,34 @@ def show(
 
 def model_folder() -> Path:
     """Return the folder that holds the prepared models, as `hack/images model` leaves it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "council-operator" / "models"
+    return folders.from_environment().models
 
 
-def model_volume(folder: Path) -> tuple[Body, Body]:
-    """Return the volume over a folder of this machine and the claim `council-models` that the sample names."""
-    name = "council-models"
+def model_volume(folder: Path, *, namespace: str = "default", volume_name: str = MODEL_CLAIM) -> tuple[Body, Body]:
+    """Return the volume over a folder of this machine, and the claim on it that the sample names."""
     size = {"storage": "4Gi"}
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": name},
+        "metadata": {"name": volume_name},
         "spec": {
             "capacity": size,
             "accessModes": ["ReadOnlyMany"],
             "persistentVolumeReclaimPolicy": "Retain",
             "storageClassName": "",
             "hostPath": {"path": str(folder), "type": "Directory"},
-            "claimRef": {"namespace": "default", "name": name},
+            "claimRef": {"namespace": namespace, "name": MODEL_CLAIM},
         },
     }
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name},
+        "metadata": {"name": MODEL_CLAIM},
         "spec": {
             "accessModes": ["ReadOnlyMany"],
             "resources": {"requests": size},
             "storageClassName": "",
-            "volumeName": name,
+            "volumeName": volume_name,
         },
     }
     return volume, claim

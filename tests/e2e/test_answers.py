@@ -1,0 +1,88 @@
+"""The whole length of it: kubectl, operator, RayJob, actors, model server, NATS, and the answer in the status."""
+
+import pytest
+
+from demonstration.kubectl import Kubectl
+from e2e.scene import (
+    await_answer,
+    await_ready,
+    council,
+    deliberation,
+    sample,
+    server_of,
+    simulated_model,
+    statistics,
+)
+
+COUNCILS = ("dev", "qa", "architect", "devops", "data")
+
+
+@pytest.mark.usefixtures("model_claim")
+def test_the_sample_council_answers_by_a_real_model(namespace: Kubectl) -> None:
+    namespace.apply(sample("council"))
+    assert await_ready(namespace, "reviewers")["status"]["simulated"] is False
+
+    namespace.apply(sample("deliberation"))
+    status = await_answer(namespace, "slow-shop", seconds=300)["status"]
+    assert status["phase"] == "Succeeded"
+    assert status["simulated"] is False
+    assert status["strategy"]["resolved"] == "Panel"
+    assert status["result"]["answer"].strip()
+    ranks = [proposal["rank"] for proposal in status["proposals"]]
+    assert ranks == sorted(ranks)
+    seats = {proposal["seat"] for proposal in status["proposals"]}
+    abstained = {abstention["seat"] for abstention in status["votes"]["abstentions"]}
+    assert len(seats | abstained) == 3
+    assert status["usage"]["promptTokens"] > 0
+    assert status["usage"]["completionTokens"] > 0
+    assert status["usage"]["calls"] >= len(seats)
+
+    namespace.apply(sample("deliberation-vote"))
+    vote = await_answer(namespace, "release-today", seconds=300)["status"]
+    assert vote["strategy"]["resolved"] == "Vote"
+    assert vote["result"]["answer"] in {"release", "wait"}
+
+
+def test_the_simulated_sample_says_that_it_is_simulated(namespace: Kubectl) -> None:
+    namespace.apply(sample("council-simulated"))
+    assert await_ready(namespace, "reviewers")["status"]["simulated"] is True
+    namespace.apply(sample("deliberation"))
+    status = await_answer(namespace, "slow-shop")["status"]
+    assert status["simulated"] is True
+    assert status["proposals"][0]["rank"] == 1
+    assert len(status["proposals"]) == 3
+    assert status["usage"]["calls"] == 6
+
+
+def test_five_councils_share_one_server_and_one_ray_cluster(namespace: Kubectl) -> None:
+    namespace.apply(sample("five-councils"))
+    for name in COUNCILS:
+        assert await_ready(namespace, name)["status"]["seatCount"] == "3/3"
+    assert len(namespace.find_all("deployments")) == 1
+    (runner,) = namespace.find_all("rayclusters")
+    (job,) = namespace.find_all("rayjobs")
+    assert {owner["name"] for owner in job["metadata"]["ownerReferences"]} == set(COUNCILS)
+
+    for name in COUNCILS:
+        namespace.apply(deliberation(f"ask-{name}", name))
+    answers = [await_answer(namespace, f"ask-{name}") for name in COUNCILS]
+    assert all(len(answer["status"]["proposals"]) == 3 for answer in answers)
+    assert statistics(namespace, server_of(namespace, "dev"))["repeats"] == 0
+
+    head = namespace.find_all("pods", selector=f"ray.io/cluster={runner['metadata']['name']},ray.io/node-type=head")[0]
+    actors = "ray list actors --filter state=ALIVE --format json --limit 100"
+    listing = namespace.run("exec", head["metadata"]["name"], "--", "bash", "-lc", actors)
+    assert listing.count('"actor_id"') >= 15
+
+
+def test_a_council_may_come_after_its_deliberation(namespace: Kubectl) -> None:
+    namespace.apply(deliberation("early", "late"))
+    waiting = namespace.wait_for(
+        *("deliberations", "early", lambda body: bool(body.get("status", {}).get("conditions"))), seconds=30
+    )
+    found = {condition["type"]: condition for condition in waiting["status"]["conditions"]}
+    assert found["CouncilReady"]["reason"] == "CouncilNotFound"
+    assert "late" in found["CouncilReady"]["message"]
+
+    namespace.apply(council("late", model=simulated_model()))
+    assert len(await_answer(namespace, "early", seconds=300)["status"]["proposals"]) == 3
