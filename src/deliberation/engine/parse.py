@@ -43,7 +43,9 @@ def read_reply(task: Task, standing: Standing, ask: Ask, reply: Reply) -> Propos
 def _read_text(ask: Ask, reply: Reply, text: str) -> Proposal | None:
     """Return the text as it stands: one that met the token limit says less than it meant to, but it says something."""
     answer = cut(text, MAX_ANSWER_BYTES).strip()
-    return Proposal(seat=ask.seat, round=ask.round, answer=answer, usage=reply.usage) if answer else None
+    cut_off = reply.finish_reason == "length" or len(answer) < len(text)
+    proposal = Proposal(seat=ask.seat, round=ask.round, answer=answer, cut_off=cut_off, usage=reply.usage)
+    return proposal if answer else None
 
 
 def _read_closed_answer(task: Task, ask: Ask, reply: Reply, text: str) -> Proposal | None:

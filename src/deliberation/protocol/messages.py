@@ -125,6 +125,7 @@ class Proposal(Entry):
     round: int = 0
     answer: str
     rationale: str = ""
+    cut_off: Annotated[bool, Field(description="The text met the token limit: it meant to say more")] = False
     usage: Usage = Usage()
 
 

@@ -1,0 +1,82 @@
+"""Plurality: the answer with the most weight behind it wins; what counts as one answer is declared."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median_low
+
+from deliberation.aggregation.answers import fold_text, spell_number
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One seat's answer, in its one spelling. `tokens` (what it cost) decides nothing but the order of equals."""
+
+    seat: str
+    answer: str
+    weight_milli: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The seats that gave one answer, those first that gave it in the very words of `answer`."""
+
+    answer: str
+    seats: tuple[str, ...]
+    weight_milli: int
+
+
+def count_votes(votes: Iterable[Vote], answer: Answer) -> tuple[Cluster, ...]:
+    """Return the answers, the one with most weight first; of equals first the one that cost fewer tokens, then by seat.
+
+    The order in which votes come does not matter.
+    """
+    ordered = sorted(votes, key=_precedence)
+    groups = _group_numbers(ordered, answer) if answer.type is AnswerType.NUMBER else _group_words(ordered, answer)
+    ranked = sorted(groups, key=lambda group: (-_weight(group), _precedence(group[0])))
+    return tuple(_build_cluster(group, answer) for group in ranked)
+
+
+def _precedence(vote: Vote) -> tuple[int, str]:
+    return vote.tokens, vote.seat
+
+
+def _weight(group: list[Vote]) -> int:
+    return sum(vote.weight_milli for vote in group)
+
+
+def _group_words(votes: list[Vote], answer: Answer) -> list[list[Vote]]:
+    """Return one group per answer: free texts are one when they differ in case and white space only."""
+    groups: dict[str, list[Vote]] = {}
+    for vote in votes:
+        words = fold_text(vote.answer) if answer.type is AnswerType.TEXT else vote.answer
+        groups.setdefault(words, []).append(vote)
+    return list(groups.values())
+
+
+def _group_numbers(votes: list[Vote], answer: Answer) -> list[list[Vote]]:
+    """Return groups within which no two numbers are further apart than the tolerance.
+
+    Being within the tolerance is not transitive, so groups are a choice: the heaviest possible group is taken first, of
+    equals the one with the smallest numbers, then the heaviest of what is left.
+    """
+    tolerance = Decimal(answer.tolerance_milli or 0) / 1000
+    left, groups = votes, []
+    while left:
+        lowest_values = sorted({Decimal(vote.answer) for vote in left})
+        candidates = ([v for v in left if low <= Decimal(v.answer) <= low + tolerance] for low in lowest_values)
+        heaviest = max(candidates, key=_weight)
+        groups.append(heaviest)
+        left = [vote for vote in left if vote not in heaviest]
+    return groups
+
+
+def _build_cluster(group: list[Vote], answer: Answer) -> Cluster:
+    """Return the group under its first seat's words; numbers that differ are shown by the (lower) median one."""
+    shown = group[0].answer
+    if answer.type is AnswerType.NUMBER:
+        shown = spell_number(median_low(Decimal(vote.answer) for vote in group))
+    in_these_words_first = sorted(group, key=lambda vote: vote.answer != shown)
+    return Cluster(shown, tuple(vote.seat for vote in in_these_words_first), _weight(group))
