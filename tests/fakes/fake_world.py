@@ -1,0 +1,315 @@
+"""A fake cluster and bus in plain data, for plans: applies actions, and lets the world act between them.
+
+Server-side apply, garbage collection and create-once are modelled as far as plans can tell; no schema, no clock but
+`now_ms`. What only the real ones can show is in tests/contract.
+"""
+
+import copy
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from council_operator.plan import council as council_plan
+from council_operator.plan import deliberation as deliberation_plan
+from council_operator.plan.actions import (
+    Action,
+    Apply,
+    Delete,
+    EmitEvent,
+    EnsureTaskConsumer,
+    Plan,
+    PublishEntry,
+    PublishTask,
+    Purge,
+    Release,
+    SetFinalizer,
+)
+from council_operator.plan.observed import BusFault, CouncilObserved, DeliberationObserved
+from council_operator.plan.roster import runner_name
+from council_operator.status import council as council_status
+from council_operator.status import deliberation as deliberation_status
+from council_operator.status.conditions import format_time
+from deliberation.api.v1alpha1.deliberation import FINALIZER
+from deliberation.engine.standing import fold
+from deliberation.engine.step import Finish, Record, Work, step
+from deliberation.protocol.messages import (
+    Abstention,
+    Ballot,
+    Heartbeat,
+    LedgerEntry,
+    LedgerRecord,
+    ProbeResult,
+    Proposal,
+    Score,
+    Start,
+    Task,
+    entry_key,
+)
+from fakes.bodies import NOW_MS, SETTINGS
+
+Body = dict[str, Any]
+
+
+@dataclass
+class FakeWorld:
+    """Objects by kind and name, tasks and ledgers by uid of the Deliberation."""
+
+    now_ms: int = NOW_MS
+    councils: dict[str, Body] = field(default_factory=dict)
+    deliberations: dict[str, Body] = field(default_factory=dict)
+    children: dict[tuple[str, str], Body] = field(default_factory=dict)
+    pods: list[Body] = field(default_factory=list)
+    kuberay_installed: bool = True
+    bus_is_up: bool = True
+    consumers: set[str] = field(default_factory=set)
+    tasks: dict[str, tuple[str, Task]] = field(default_factory=dict)
+    ledgers: dict[str, list[LedgerRecord]] = field(default_factory=dict)
+    beats_ms: dict[str, int] = field(default_factory=dict)
+    probes: tuple[ProbeResult, ...] | None = None
+    events: list[EmitEvent] = field(default_factory=list)
+    _serial: Any = field(default_factory=lambda: itertools.count(1))
+
+    # What the operator does.
+
+    def observe_council(self, name: str) -> CouncilObserved:
+        body = self.councils[name]
+        runner = runner_name(body, SETTINGS)
+        beat = self.beats_ms.get(runner)
+        return CouncilObserved(
+            body=copy.deepcopy(body),
+            deployments=self._of_kind("Deployment"),
+            services=self._of_kind("Service"),
+            ray_jobs=self._of_kind("RayJob") if self.kuberay_installed else {},
+            pods=tuple(self.pods),
+            kuberay_installed=self.kuberay_installed,
+            bus_fault=None if self.bus_is_up else BusFault("not connected to NATS"),
+            heartbeat=None if beat is None else Heartbeat(runner=runner, running=0, seats={}),
+            heartbeat_age_seconds=None if beat is None else (self.now_ms - beat) / 1000,
+            probes=self.probes,
+            phases=self._phases(name),
+            now_ms=self.now_ms,
+        )
+
+    def observe_deliberation(self, name: str) -> DeliberationObserved:
+        body = self.deliberations[name]
+        council = self.councils.get(body["spec"]["councilRef"]["name"])
+        if not self.bus_is_up:
+            return DeliberationObserved(body, council, bus_fault=BusFault("not connected to NATS"), now_ms=self.now_ms)
+        uid = body["metadata"]["uid"]
+        _, task = self.tasks.get(uid, ("", None))
+        ledger = tuple(self.ledgers.get(uid, ())) if task else ()
+        return DeliberationObserved(copy.deepcopy(body), council, task, ledger, now_ms=self.now_ms)
+
+    def reconcile_council(self, name: str) -> Plan:
+        """Make one pass over a Council: plan, apply, write the status."""
+        plan = council_plan.plan(self.observe_council(name), SETTINGS)
+        self.carry_out(plan, self.councils[name])
+        self.councils[name]["status"] = council_status.summarise(self.observe_council(name), SETTINGS)
+        return plan
+
+    def reconcile_deliberation(self, name: str) -> Plan:
+        """Make one pass over a Deliberation: plan, apply, write the status."""
+        body = self.deliberations[name]
+        plan = deliberation_plan.plan(self.observe_deliberation(name), SETTINGS)
+        self.carry_out(plan, body)
+        if name in self.deliberations:
+            body["status"] = deliberation_status.summarise(self.observe_deliberation(name))
+        return plan
+
+    def settle(self, passes: int = 6) -> None:
+        """Reconcile everything a few times: enough for every chain of causes that does not need the world to act."""
+        for _ in range(passes):
+            for name in list(self.councils):
+                self.reconcile_council(name)
+            for name in list(self.deliberations):
+                self.reconcile_deliberation(name)
+
+    def carry_out(self, plan: Plan, subject: Body) -> None:
+        for action in plan.actions:
+            self._act(action, subject)
+
+    def _act(self, action: Action, subject: Body) -> None:
+        match action:
+            case Apply(body, manager):
+                self._apply(body, manager)
+            case Delete(reference, uid):
+                child = self.children.get((reference.kind, reference.name))
+                if child and child["metadata"]["uid"] == uid:
+                    del self.children[reference.kind, reference.name]
+            case Release(reference, owner_uid):
+                self._release((reference.kind, reference.name), owner_uid)
+            case SetFinalizer(present):
+                subject["metadata"]["finalizers"] = [FINALIZER] if present else []
+                self._collect_deliberations()
+            case EmitEvent():
+                self.events.append(action)
+            case EnsureTaskConsumer() | PublishTask() | PublishEntry() | Purge():
+                assert self.bus_is_up, "the plan wants the bus, and it is down"
+                self._send(action)
+
+    def _send(self, action: EnsureTaskConsumer | PublishTask | PublishEntry | Purge) -> None:
+        match action:
+            case EnsureTaskConsumer(_, runner):
+                self.consumers.add(runner)
+            case PublishTask(run, runner, task):
+                self.tasks.setdefault(run.deliberation_uid, (runner, task))
+            case PublishEntry(run, entry):
+                self.write_entry(run.deliberation_uid, entry)
+            case Purge(_, uid):
+                self.tasks.pop(uid, None)
+                self.ledgers.pop(uid, None)
+
+    def _apply(self, body: Body, manager: str) -> None:
+        key = (body["kind"], body["metadata"]["name"])
+        owners = body["metadata"]["ownerReferences"]
+        assert manager == f"council-{owners[0]['uid']}"
+        known = self.children.get(key)
+        merged = copy.deepcopy(body)
+        before = known["metadata"] if known else {}
+        others = [one for one in before.get("ownerReferences", ()) if one["uid"] != owners[0]["uid"]]
+        changed = known is None or known.get("spec") != body.get("spec")
+        merged["metadata"] |= {
+            "uid": before.get("uid") or f"child-{next(self._serial)}",
+            "creationTimestamp": before.get("creationTimestamp") or format_time(self.now_ms),
+            "generation": before.get("generation", 0) + int(changed),
+            "ownerReferences": [*others, *owners],
+        }
+        merged["status"] = known.get("status", {}) if known else {}
+        self.children[key] = merged
+
+    def _release(self, key: tuple[str, str], owner_uid: str) -> None:
+        child = self.children[key]
+        owners = [owner for owner in child["metadata"]["ownerReferences"] if owner["uid"] != owner_uid]
+        if owners:
+            child["metadata"]["ownerReferences"] = owners
+        else:
+            del self.children[key]
+
+    # What people do.
+
+    def create(self, body: Body) -> None:
+        kind = self.councils if body["kind"] == "Council" else self.deliberations
+        kind[body["metadata"]["name"]] = copy.deepcopy(body)
+
+    def edit(self, body: Body, **spec: Any) -> None:
+        body["spec"] = {**body["spec"], **spec}
+        body["metadata"]["generation"] += 1
+
+    def delete_council(self, name: str) -> None:
+        """Delete a Council; the garbage collector takes what nobody else owns."""
+        uid = self.councils.pop(name)["metadata"]["uid"]
+        for key in list(self.children):
+            if any(owner["uid"] == uid for owner in self.children[key]["metadata"]["ownerReferences"]):
+                self._release(key, uid)
+
+    def delete_deliberation(self, name: str) -> None:
+        metadata = self.deliberations[name]["metadata"]
+        metadata.setdefault("deletionTimestamp", format_time(self.now_ms))
+        self._collect_deliberations()
+
+    def _collect_deliberations(self) -> None:
+        for name, body in list(self.deliberations.items()):
+            metadata = body["metadata"]
+            if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+                del self.deliberations[name]
+
+    # What the world does.
+
+    def pass_time(self, seconds: float) -> None:
+        self.now_ms += round(seconds * 1000)
+
+    def start_servers(self) -> None:
+        """Have every Deployment come up."""
+        for body in self._live("Deployment"):
+            generation = body["metadata"]["generation"]
+            body["status"] = {"observedGeneration": generation, "updatedReplicas": 1, "readyReplicas": 1}
+
+    def start_runners(self) -> None:
+        """Have every RayJob run and beat."""
+        for body in self._live("RayJob"):
+            body["status"] = {
+                "jobDeploymentStatus": "Running",
+                "jobStatus": "RUNNING",
+                "rayClusterName": f"{body['metadata']['name']}-x",
+            }
+        self.beat()
+
+    def beat(self) -> None:
+        """Have every running runner be heard of."""
+        for body in self._live("RayJob"):
+            if body["status"].get("jobDeploymentStatus") == "Running":
+                self.beats_ms[body["metadata"]["name"]] = self.now_ms
+
+    def end_runners(self, status: Body) -> None:
+        """Have every RayJob end."""
+        for body in self._live("RayJob"):
+            body["status"] = status
+
+    def write_entry(self, uid: str, entry: LedgerEntry) -> bool:
+        """Create an entry once, whoever writes it."""
+        ledger = self.ledgers.setdefault(uid, [])
+        key = entry_key(entry)
+        if any(record.key == key for record in ledger):
+            return False
+        ledger.append(LedgerRecord(next(self._serial), key, entry))
+        return True
+
+    def run_a_step(self, name: str) -> None:
+        """Have the runner do one thing for a Deliberation: start, or fill every place that the engine asks for."""
+        uid = self.deliberations[name]["metadata"]["uid"]
+        if uid not in self.tasks or not self.bus_is_up:
+            return
+        runner, task = self.tasks[uid]
+        standing = fold(task, self.ledgers.get(uid, ()))
+        if standing.started is None:
+            self.write_entry(uid, Start(runner=runner, at_ms=self.now_ms))
+            return
+        match step(task, standing, self.now_ms):
+            case Work(asks=asks):
+                for ask in asks:
+                    self.write_entry(uid, _answer(task, ask.stage.value, ask.seat, tuple(standing.proposals)))
+            case Record(entries):
+                for entry in entries:
+                    self.write_entry(uid, entry)
+            case Finish(verdict):
+                self.write_entry(uid, verdict)
+
+    def run_to_the_end(self, name: str) -> None:
+        for _ in range(6):
+            self.run_a_step(name)
+
+    def _live(self, kind: str) -> list[Body]:
+        return [body for (of_kind, _), body in self.children.items() if of_kind == kind]
+
+    def _of_kind(self, kind: str) -> dict[str, Body]:
+        return {name: copy.deepcopy(body) for (of_kind, name), body in self.children.items() if of_kind == kind}
+
+    def _phases(self, council: str) -> dict[str, int]:
+        phases: dict[str, int] = {}
+        for body in self.deliberations.values():
+            if body["spec"]["councilRef"]["name"] == council:
+                phase = body["status"].get("phase", "Pending")
+                phases[phase] = phases.get(phase, 0) + 1
+        return phases
+
+
+def _answer(task: Task, stage: str, seat: str, proposers: tuple[str, ...]) -> LedgerEntry:
+    """Return what a seat answers: the same every time."""
+    if stage == "propose":
+        return Proposal(seat=seat, answer=f"Take the one that {seat} knows.")
+    scores = tuple(
+        Score(proposal=other, criteria={criterion.name: 1 + len(other) % 5 for criterion in task.criteria})
+        for other in proposers
+        if other != seat
+    )
+    return Ballot(judge=seat, scores=scores)
+
+
+def abstain(seat: str, reason: Any, stage: Any = "propose") -> Abstention:
+    """Return an abstention of a seat."""
+    return Abstention(seat=seat, stage=stage, reason=reason)
+
+
+def conditions_of(body: Body) -> dict[str, tuple[str, str]]:
+    """Return status and reason of each condition."""
+    return {one["type"]: (one["status"], one["reason"]) for one in body["status"].get("conditions", ())}

@@ -1,0 +1,71 @@
+import json
+from typing import Any
+
+from council_operator.render import rayjob
+from fakes.bodies import SETTINGS, council
+from fakes.pod_security import violations
+
+Body = dict[str, Any]
+
+BODY = rayjob.render_ray_job("runner-1", "runner-image", ("llm-key", "other"), 8, council(), SETTINGS)
+CLUSTER = BODY["spec"]["rayClusterSpec"]
+HEAD = CLUSTER["headGroupSpec"]["template"]
+CONTAINER = HEAD["spec"]["containers"][0]
+
+
+def test_the_runner_is_one_warm_job_that_kuberay_neither_ends_nor_repeats() -> None:
+    spec = BODY["spec"]
+    assert spec["submissionMode"] == "HTTPMode"
+    assert spec["entrypoint"] == "python -m deliberation.runner"
+    assert spec["backoffLimit"] == 0
+    assert spec["shutdownAfterJobFinishes"] is True
+    assert "activeDeadlineSeconds" not in spec
+    assert "workerGroupSpecs" not in CLUSTER
+
+
+def test_ray_is_guarded_by_a_token() -> None:
+    assert CLUSTER["authOptions"] == {"mode": "token"}
+    assert CLUSTER["rayVersion"] == "2.60.0"
+
+
+def test_the_head_keeps_to_the_restricted_profile() -> None:
+    assert violations(HEAD["spec"]) == []
+
+
+def test_only_ids_and_addresses_are_in_the_environment() -> None:
+    assert {one["name"]: one["value"] for one in CONTAINER["env"]} == {
+        "COUNCIL_NAMESPACE": "team-a",
+        "COUNCIL_RUNNER": "runner-1",
+        "COUNCIL_BUS_URL": "nats://nats.council-system.svc:4222",
+        "COUNCIL_BUS_USER": "runner",
+        "COUNCIL_SECRETS_DIR": "/var/run/council/secrets",
+        "COUNCIL_MAX_CONCURRENT": "8",
+        "HOME": CONTAINER["volumeMounts"][0]["mountPath"],
+    }
+
+
+def test_no_secret_stands_anywhere_in_the_body() -> None:
+    text = json.dumps(BODY)
+    assert SETTINGS.bus_password not in text
+    assert SETTINGS.derivation_key.decode() not in text
+
+
+def test_each_secret_is_a_volume_of_its_own_and_a_missing_one_does_not_stop_the_pod() -> None:
+    mounts = {mount["name"]: mount["mountPath"] for mount in CONTAINER["volumeMounts"] if "secret" in mount["name"]}
+    volumes = {volume["name"]: volume["secret"] for volume in HEAD["spec"]["volumes"] if "secret" in volume}
+    assert {volumes[name]["secretName"]: path for name, path in mounts.items()} == {
+        secret: f"/var/run/council/secrets/{secret}" for secret in ("council-bus", "council-models", "llm-key", "other")
+    }
+    assert all(volume["optional"] for volume in volumes.values())
+
+
+def test_kuberays_own_selector_label_is_left_to_kuberay() -> None:
+    assert HEAD["metadata"]["labels"] == {
+        "app.kubernetes.io/instance": "runner-1",
+        "app.kubernetes.io/component": "runner",
+        "app.kubernetes.io/managed-by": "council-operator",
+    }
+
+
+def test_start_parameters_are_strings_as_kuberay_wants_them() -> None:
+    assert all(isinstance(value, str) for value in CLUSTER["headGroupSpec"]["rayStartParams"].values())
