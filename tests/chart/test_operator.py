@@ -115,7 +115,9 @@ def test_nothing_is_granted_by_wildcard(defaults: Objects) -> None:
 def test_named_namespaces_get_a_role_each_and_the_cluster_none(tmp_path: Path, defaults: Objects) -> None:
     objects = render("watchNamespaces={team-a,team-b}")
     assert not [kind for kind, _ in objects if kind.startswith("ClusterRole")]
-    assert rules(objects, "Role") == rules(defaults, "ClusterRole")
+    everywhere = rules(defaults, "ClusterRole")
+    assert everywhere.pop("customresourcedefinitions") == {"list", "watch"}
+    assert rules(objects, "Role") == everywhere
     binding = objects["RoleBinding", "council-operator"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "council-operator", "namespace": NAMESPACE}]
     assert settings_of(objects, tmp_path).watch_namespaces == ("team-a", "team-b")
