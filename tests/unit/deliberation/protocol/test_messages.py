@@ -1,0 +1,154 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.protocol import messages
+from deliberation.protocol.messages import (
+    Abstention,
+    Ballot,
+    Cancel,
+    Entry,
+    Heartbeat,
+    LedgerEntry,
+    MalformedMessageError,
+    Message,
+    ProbeReply,
+    ProbeRequest,
+    Proposal,
+    Start,
+    Task,
+    Verdict,
+    decode,
+    decode_entry,
+    entry_key,
+)
+from unit.deliberation.protocol import strategies
+
+TOP_LEVEL: set[type[Message]] = {Task, Heartbeat, ProbeRequest, ProbeReply}
+ENTRIES = {Start, Proposal, Ballot, Abstention, Cancel, Verdict}
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(data)
+    return body
+
+
+@given(strategies.messages)
+def test_d10_every_message_survives_the_wire(message: Message) -> None:
+    assert decode(type(message), message.encode()) == message
+
+
+@given(strategies.entries)
+def test_d10_every_ledger_entry_survives_the_wire(entry: LedgerEntry) -> None:
+    assert decode_entry(entry.encode()) == entry
+
+
+def test_d10_no_message_is_left_out_of_these_tests() -> None:
+    versioned = {
+        kind
+        for kind in vars(messages).values()
+        if isinstance(kind, type) and issubclass(kind, Message) and "version" in kind.model_fields
+    }
+    assert versioned == TOP_LEVEL | ENTRIES | {Entry}
+
+
+@given(strategies.tasks)
+def test_equal_messages_are_equal_bytes(task: Task) -> None:
+    shuffled = dict(reversed(fields_of(task.encode()).items()))
+    assert decode(Task, json.dumps(shuffled, indent=1).encode()).encode() == task.encode()
+
+
+@given(strategies.entries)
+def test_fields_of_a_newer_peer_are_kept(entry: LedgerEntry) -> None:
+    newer = fields_of(entry.encode()) | {"mood": {"good": True}}
+    assert fields_of(decode_entry(json.dumps(newer).encode()).encode()) == newer
+
+
+@given(strategies.entries, st.integers(2, 99) | st.just("1") | st.none())
+def test_an_entry_of_another_version_is_refused(entry: LedgerEntry, version: object) -> None:
+    with pytest.raises(MalformedMessageError, match="version"):
+        decode_entry(json.dumps(fields_of(entry.encode()) | {"version": version}).encode())
+
+
+@given(strategies.messages)
+def test_a_message_of_another_version_is_refused(message: Message) -> None:
+    with pytest.raises(MalformedMessageError, match="version"):
+        decode(type(message), json.dumps(fields_of(message.encode()) | {"version": 2}).encode())
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
+def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
+    for kind in TOP_LEVEL:
+        with pytest.raises(MalformedMessageError):
+            decode(kind, data)
+    with pytest.raises(MalformedMessageError):
+        decode_entry(data)
+
+
+def test_an_entry_of_unknown_kind_is_refused() -> None:
+    with pytest.raises(MalformedMessageError, match="union_tag_invalid"):
+        decode_entry(b'{"version":1,"kind":"poem"}')
+
+
+def test_a_refusal_tells_where_but_never_what() -> None:
+    with pytest.raises(MalformedMessageError) as refused:
+        decode_entry(b'{"version":1,"kind":"proposal","seat":{"secret":1},"answer":["hush"]}')
+    assert "proposal.seat: string_type" in str(refused.value)
+    assert "hush" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@given(strategies.tasks)
+def test_d2_a_task_says_how_many_seats_answer(task: Task) -> None:
+    body = fields_of(task.encode())
+    assert len(body["seats"]) == len(task.seats) >= 1
+    with pytest.raises(MalformedMessageError, match="seats"):
+        decode(Task, json.dumps(body | {"seats": []}).encode())
+    with pytest.raises(MalformedMessageError, match="seats: missing"):
+        decode(Task, json.dumps({name: body[name] for name in body if name != "seats"}).encode())
+
+
+@given(strategies.tasks)
+def test_a_task_ends_its_timeout_after_its_start(task: Task) -> None:
+    assert task.deadline_ms == task.started_at_ms + task.timeout_ms
+
+
+@given(strategies.tasks)
+def test_a_task_carries_no_key(task: Task) -> None:
+    fields = {field for model in fields_of(task.encode())["models"] for field in model}
+    assert fields <= {"name", "baseUrl", "modelName", "apiKeyFile", "revision", "simulated"}
+
+
+@pytest.mark.parametrize("score", [0, 6, -1, 2.5, "good"])
+def test_a_score_outside_one_to_five_is_refused(score: object) -> None:
+    body = {"version": 1, "kind": "ballot", "judge": "a-0", "scores": [{"proposal": "a-1", "criteria": {"c": score}}]}
+    with pytest.raises(MalformedMessageError, match="criteria"):
+        decode_entry(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("entry", "key"),
+    [
+        (Start(runner="r", at_ms=1), "start"),
+        (Proposal(seat="dev-0", round=2, answer="x"), "proposal.2.dev-0"),
+        (Ballot(judge="dev-1", order=1, scores=()), "ballot.0.dev-1.1"),
+        (
+            Abstention(seat="dev-0", stage="judge", reason=AbstentionReason.TRUNCATED),
+            "abstention.judge.0.dev-0",
+        ),
+        (Cancel(), "cancel"),
+        (Verdict(outcome=messages.Outcome.CANCELLED, counted=(), decided_at_ms=1), "verdict"),
+    ],
+)
+def test_an_entry_knows_its_place(entry: LedgerEntry, key: str) -> None:
+    assert entry_key(entry) == key
+
+
+@given(strategies.entries, strategies.entries)
+def test_entries_of_one_place_are_of_one_kind(one: LedgerEntry, other: LedgerEntry) -> None:
+    if entry_key(one) == entry_key(other):
+        assert type(one) is type(other)
