@@ -1,0 +1,1 @@
+"""Builds the project's container images and prepares the small real model of the demo: `hack/images`."""
