@@ -1,11 +1,13 @@
 """A task on its way from JetStream to a runner."""
 
 import json
+import logging
 from functools import cached_property
 
 from nats.aio.msg import Msg
 
 from deliberation.bus.connection import Connection
+from deliberation.bus.port import BusUnavailableError
 from deliberation.bus.records import find_task_in
 from deliberation.bus.writing import create_once
 from deliberation.protocol import streams, subjects
@@ -15,9 +17,11 @@ from deliberation.protocol.subjects import Run
 MAX_REASON_CHARACTERS = 200
 NANOSECONDS = 1_000_000_000
 
+_log = logging.getLogger(__name__)
+
 
 class JetStreamDelivery:
-    """A task in one runner's hands. Every word about it is confirmed by the server before the call returns."""
+    """A task in one runner's hands; see `port.Delivery`."""
 
     def __init__(self, connection: Connection, message: Msg) -> None:
         self._connection = connection
@@ -64,4 +68,8 @@ class JetStreamDelivery:
         await self._say(b"+TERM")
 
     async def _say(self, word: bytes) -> None:
-        await self._connection.ask(self._message.reply, word)
+        """Tell the server and wait for its confirmation. A server that was killed may have forgotten the delivery."""
+        try:
+            await self._connection.ask(self._message.reply, word)
+        except BusUnavailableError as fault:
+            _log.info("A task will come again: %s", fault)

@@ -93,13 +93,14 @@ class MemoryDelivery:
 
     async def lay_aside(self, reason: str) -> None:
         """Keep it among the dead ones, and never deliver it again."""
+        self.bus.check_connected()
         self._own().done = True
         self.bus.dead.setdefault(subjects.dead_letter_of(self.subject), (reason, self.data))
 
     def _own(self) -> _Attempt:
-        """Return the state to change, or a copy when the task was delivered again: a late word changes nothing."""
-        self.bus.check_connected()
-        return self.attempt if self.attempt.deliveries == self.deliveries else _Attempt()
+        """Return the state to change, or a copy when the word comes too late or does not arrive."""
+        current = self.bus.is_connected and self.attempt.deliveries == self.deliveries
+        return self.attempt if current else _Attempt()
 
 
 class MemoryBus:

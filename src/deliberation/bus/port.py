@@ -28,7 +28,12 @@ class Subscription(Protocol):
 
 
 class Delivery(Protocol):
-    """A task in one runner's hands, until acknowledged or given back; unanswered for 60 s, it is delivered again."""
+    """A task in one runner's hands, until acknowledged or given back; unanswered for 60 s, it is delivered again.
+
+    A task may come twice, even while it is in work: when the server is killed it may forget what it delivered. Whoever
+    takes it reads the ledger first. Hence `ack`, `nak` and `in_progress` raise nothing when they do not reach the bus:
+    the task comes again, and that is safe. `lay_aside` raises `BusUnavailableError`.
+    """
 
     @property
     def task(self) -> Task | None:

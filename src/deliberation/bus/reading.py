@@ -11,12 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 from nats.aio.msg import Msg
-from nats.errors import Error
+from nats.errors import Error, NoRespondersError
 
 from deliberation.bus.connection import ApiError, Connection, Session
 
-HEARTBEAT_SECONDS = 5
-SILENCE_SECONDS = 12
+HEARTBEAT_SECONDS = 2
+SILENCE_SECONDS = 5
 REOPEN_SECONDS = 0.25
 BATCH = 256
 NANOSECONDS = 1_000_000_000
@@ -136,6 +136,8 @@ async def _read_batch(
                     return found, int((message.headers or {}).get("Nats-Num-Pending", 0))
                 case "404":
                     return found, 0
+                case "503":
+                    raise NoRespondersError
                 case status:
                     raise Error(f"nats: reading a batch of {stream} was refused with status {status}")
 
