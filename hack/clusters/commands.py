@@ -3,14 +3,19 @@
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from clusters.errors import StepFailed
 
 POLL_SECONDS = 0.05
+# Programs that run now, and whether no thread is to go on; see stopped().
+_running: set["subprocess.Popen[bytes]"] = set()
+_stop = threading.Event()
 
 
 def run(
@@ -33,8 +38,9 @@ def run(
         seconds: how long it may take.
 
     Raises:
-        StepFailed: the program is missing, fails, or takes too long.
+        StepFailed: the program is missing, fails, takes too long, or is stopped.
     """
+    _go_on(step)
     try:
         process = subprocess.Popen(
             [str(argument) for argument in arguments],
@@ -46,12 +52,15 @@ def run(
         )
     except OSError as error:
         raise StepFailed(step, f"'{arguments[0]}' can't be run: {error.strerror}") from error
+    _running.add(process)
     try:
         output, complaint = process.communicate(None if text is None else text.encode(), timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise StepFailed(step, f"'{arguments[0]}' did not end within {seconds:.0f} s") from error
     finally:
         end(process)
+        _running.discard(process)
+    _go_on(step)
     if process.returncode != 0:
         said = "\n".join((complaint or output).decode(errors="replace").strip().splitlines()[-15:])
         raise StepFailed(step, f"'{arguments[0]}' ended with status {process.returncode}: {said}")
@@ -75,4 +84,22 @@ def wait_until(holds: Callable[[], bool], *, step: str, seconds: float, log: Pat
     while not holds():
         if time.monotonic() > deadline:
             raise StepFailed(step, f"not there after {seconds:.0f} s", log)
-        time.sleep(POLL_SECONDS)
+        _stop.wait(POLL_SECONDS)
+        _go_on(step)
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """End all programs that run, and have every wait in other threads fail, until the body has ended."""
+    _stop.set()
+    for process in list(_running):
+        end(process)
+    try:
+        yield
+    finally:
+        _stop.clear()
+
+
+def _go_on(step: str) -> None:
+    if _stop.is_set():
+        raise StepFailed(step, "stopped, because something else has failed")

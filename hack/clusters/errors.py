@@ -34,6 +34,7 @@ class StepFailed(Exception):  # noqa: N818 -- says which step failed, as Refusal
             message += f"\nThe end of {log}:\n{tail(log)}"
         super().__init__(message)
         self.step = step
+        self.reason = reason
 
 
 def tail(log: Path, lines: int = LOG_LINES) -> str:

@@ -66,9 +66,9 @@ def install(kubectl: Kubectl, program: Path, folder: Path) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     (folder / "namespace.yaml").write_text(yaml.safe_dump(namespace))
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization(program.resolve(), folder)))
-    kubectl.apply_path("--kustomize", folder, "installing the KubeRay operator")
-    # Larger than what a client-side apply can remember: server-side apply, as everywhere here.
+    # First, for the operator exits when they are missing.
     kubectl.apply_path("--filename", program / "crd" / "bases", "installing KubeRay's CustomResourceDefinitions")
+    kubectl.apply_path("--kustomize", folder, "installing the KubeRay operator")
 
 
 def wait(kubectl: Kubectl) -> None:

@@ -85,7 +85,12 @@ class Kubectl:
         Raises:
             StepFailed: it is not after two minutes; the message shows the state of its pods.
         """
-        self.wait([f"--namespace={namespace}", "--for=condition=Available", f"deployment/{name}"], step)
+        try:
+            self.wait([f"--namespace={namespace}", "--for=condition=Available", f"deployment/{name}"], step)
+        except StepFailed as failure:
+            pods = self._run(["get", "pods", f"--namespace={namespace}", "--output=wide"], step)
+            events = self._run(["get", "events", f"--namespace={namespace}", "--field-selector=type=Warning"], step)
+            raise StepFailed(step, f"{failure.reason}\n{pods}{events}") from failure
 
     def problems(self, nodes: int) -> list[str]:
         """Return what keeps the cluster from being healthy, each as a sentence: API server, nodes."""
@@ -93,7 +98,7 @@ class Kubectl:
             self._run(["get", "--raw", "/readyz"], "asking the API server", seconds=10)
             listed = json.loads(self._run(["get", "nodes", "--output=json"], "listing the nodes", seconds=10))["items"]
         except StepFailed as error:
-            return [f"the API server does not answer ({str(error).splitlines()[-1].strip()})"]
+            return [f"the API server does not answer ({error.reason.splitlines()[-1].strip()})"]
         ready = [node for node in listed if _condition(node, "Ready") == "True"]
         return [] if len(ready) >= nodes else [f"{len(ready)} of {nodes} nodes are Ready"]
 

@@ -1,6 +1,7 @@
 """Clusters come and go: what every provider's clusters have in common."""
 
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -165,6 +166,9 @@ class Clusters:
                 f"left as it is: {cluster.folder}; remove it with hack/cluster down --name {cluster.name}"
             )
             return
+        # A second interruption would leave half of it behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         with self.progress.step("the start did not succeed: removing what was made"):
             logs = self.folders.state / "failed" / cluster.name
             shutil.rmtree(logs, ignore_errors=True)

@@ -1,14 +1,12 @@
 """Kubernetes on Linux without a container engine: every node is a set of namespaces of this machine."""
 
-import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import yaml
 
-from clusters import cgroups, cluster_images, commands, host, kuberay, network, nodes, processes, programs
+from clusters import cgroups, cluster_images, commands, host, kuberay, mount_points, network, nodes, processes, programs
 from clusters.addresses import node_name
 from clusters.archives import Archive
 from clusters.components import ControlPlaneFiles
@@ -19,7 +17,8 @@ from clusters.image_store import ImageStore
 from clusters.kubernetes_api import Kubectl, Requests
 from clusters.node_files import NodePlan, node_object
 from clusters.progress import Progress
-from clusters.record import Cluster, load_all
+from clusters.record import Cluster
+from clusters.together import together
 
 DEBIAN_PACKAGES = {
     "containerd": "containerd",
@@ -33,7 +32,6 @@ DEBIAN_PACKAGES = {
     "mount": "mount",
 }
 LEAST_MEMORY = 3 * 2**29
-MADE_ON_HOST = ".made-on-host.json"
 
 
 class Native:
@@ -68,27 +66,25 @@ class Native:
         files = self._control_plane(cluster)
         with progress.step("certificates, namespaces and network"):
             self._credentials(cluster, plans)
-            _make_mount_points(self.folders.clusters)
+            mount_points.make([Path("/", folder) for folder in nodes.OWN_FOLDERS])
             for node in plans:
                 nodes.prepare(node, files)
             inits = [nodes.start(node) for node in plans]
             network.connect(cluster.plan, _start_switch(cluster), inits)
         kubectl = Kubectl(cluster.kubeconfig)
-        with ThreadPoolExecutor() as together:
-            images = [together.submit(self._give_images, node) for node in plans]
+        with together() as parts:
+            for node in plans:
+                parts.begin(self._give_images, node)
             self._start_control_plane(cluster, plans[0], progress)
-            kubectl.apply([node_object(node) for node in plans], "making the Node objects")
-            work = [together.submit(self._install, cluster, kubectl)]
-            for given in images:
-                given.result()
-            work += [together.submit(_start_kubelet, cluster, node) for node in plans]
-            for item in work:
-                item.result()
-        with progress.step(f"waiting for {cluster.nodes} node(s), DNS" + (" and KubeRay" if cluster.kuberay else "")):
-            kubectl.wait(["--for=condition=Ready", "nodes", "--all"], "waiting for the nodes")
-            kubectl.wait_deployment("coredns", "kube-system", "waiting for the DNS")
-            if cluster.kuberay:
-                kuberay.wait(kubectl)
+            with progress.step(f"nodes, DNS{' and KubeRay' if cluster.kuberay else ''}"):
+                parts.begin(_install_dns, cluster, kubectl)
+                if cluster.kuberay:
+                    parts.begin(self._install_kuberay, cluster, kubectl)
+                kubectl.apply([node_object(node) for node in plans], "making the Node objects")
+                for node in plans:
+                    parts.begin(_start_kubelet, cluster, node)
+                parts.finish()
+                kubectl.wait(["--for=condition=Ready", "nodes", "--all"], "waiting for the nodes")
 
     def remove(self, cluster: Cluster) -> None:
         """End every node, then remove link, routes, cgroups and mount points; all else went with the namespaces."""
@@ -98,8 +94,7 @@ class Native:
         processes.end_all([*ours, *children], step="ending the nodes")
         network.disconnect(cluster.plan)
         cgroups.remove(f"/{cluster.plan.link}")
-        if [other.name for other in load_all(self.folders.clusters) if other.provider == "native"] == [cluster.name]:
-            _remove_mount_points(self.folders.clusters)
+        mount_points.remove()
 
     def problems(self, cluster: Cluster) -> list[str]:
         """Ask every process 1 and then the API server."""
@@ -114,11 +109,10 @@ class Native:
         for archive in archives:
             names = ", ".join(archive.names)
             progress.now(f"loading {names}")
-            with ThreadPoolExecutor() as together:
-                kept = together.submit(self.store.add, [archive])
-                loaded = list(together.map(partial(nodes.load, archive=archive), plans))
-                kept.result()
-            progress.note(f"{names} {'loaded' if any(loaded) else 'was there already'}")
+            with together() as parts:
+                parts.begin(self.store.add, [archive])
+                loaded = [parts.begin(nodes.load, node, archive) for node in plans]
+            progress.note(f"{names} {'loaded' if any(part.result() for part in loaded) else 'was there already'}")
 
     def inside(self, cluster: Cluster, node: str) -> list[str | Path]:
         """Enter the namespaces of the node's process 1."""
@@ -154,14 +148,10 @@ class Native:
         nodes.start_component(node, "kube-controller-manager")
         nodes.start_component(node, "kube-scheduler")
 
-    def _install(self, cluster: Cluster, kubectl: Kubectl) -> None:
-        objects = list(yaml.safe_load_all((DATA / "manifests" / "coredns.yaml").read_text()))
-        service = next(item for item in objects if item["kind"] == "Service")
-        service["spec"]["clusterIP"] = str(cluster.plan.dns)
-        kubectl.apply(objects, "installing the DNS")
-        if cluster.kuberay:
-            program = programs.home(programs.KUBERAY, self.folders.cache, programs.go_version())
-            kuberay.install(kubectl, program, cluster.folder / "kuberay")
+    def _install_kuberay(self, cluster: Cluster, kubectl: Kubectl) -> None:
+        program = programs.home(programs.KUBERAY, self.folders.cache, programs.go_version())
+        kuberay.install(kubectl, program, cluster.folder / "kuberay")
+        kuberay.wait(kubectl)
 
 
 def _nodes(cluster: Cluster) -> list[NodePlan]:
@@ -186,12 +176,20 @@ def _start_switch(cluster: Cluster) -> processes.Process:
     return switch
 
 
+def _install_dns(cluster: Cluster, kubectl: Kubectl) -> None:
+    objects = list(yaml.safe_load_all((DATA / "manifests" / "coredns.yaml").read_text()))
+    service = next(item for item in objects if item["kind"] == "Service")
+    service["spec"]["clusterIP"] = str(cluster.plan.dns)
+    kubectl.apply(objects, "installing the DNS")
+    kubectl.wait_deployment("coredns", "kube-system", "waiting for the DNS")
+
+
 def _start_kubelet(cluster: Cluster, node: NodePlan) -> None:
     """Start the kubelet when containerd answers, and kube-proxy when the node has reported its address."""
     log = node.folder / "log"
     socket = Path("/proc") / str(_first(node)) / "root/run/containerd/containerd.sock"
     commands.wait_until(
-        socket.exists, step=f"waiting for containerd on {node.name}", seconds=60, log=log / "containerd.log"
+        socket.exists, step=f"waiting for containerd on {node.name}", seconds=30, log=log / "containerd.log"
     )
     nodes.start_component(node, "kubelet")
     requests = Requests(cluster.plan.api_url, cluster.folder / "credentials")
@@ -206,25 +204,3 @@ def _first(node: NodePlan) -> int:
     init = processes.recall(node.init_record)
     child = init.child() if init else None
     return child.pid if child else 0
-
-
-def _make_mount_points(clusters: Path) -> None:
-    """Make the folders that nodes mount theirs over, and write down those that the machine did not have."""
-    record = clusters / MADE_ON_HOST
-    missing = [f"/{folder}" for folder in nodes.OWN_FOLDERS if not Path("/", folder).exists()]
-    if missing:
-        made = json.loads(record.read_text()) if record.exists() else []
-        record.write_text(json.dumps(sorted({*made, *missing})))
-    for folder in missing:
-        Path(folder).mkdir()
-
-
-def _remove_mount_points(clusters: Path) -> None:
-    """Remove the folders that were made for nodes; one that holds something by now belongs to somebody else."""
-    record = clusters / MADE_ON_HOST
-    if not record.exists():
-        return
-    for folder in json.loads(record.read_text()):
-        if Path(folder).exists() and not any(Path(folder).iterdir()):
-            Path(folder).rmdir()
-    record.unlink()
