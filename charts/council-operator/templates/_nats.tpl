@@ -7,6 +7,7 @@ http: 0.0.0.0:8222
 max_payload: 4MB
 jetstream {
   store_dir: /data
+  max_memory_store: 64MB
   # Every write is on disk before it is acknowledged: the ledger is the truth of a Deliberation.
   sync_interval: always
 }
