@@ -1,0 +1,183 @@
+"""The desk: takes tasks from the bus, as many at a time as it may, and sees each to its verdict.
+
+A task is acknowledged only when its verdict is in the ledger. Whatever goes wrong before, the bus delivers it again;
+one that has been delivered too often ends with abstentions and is laid aside, so that it cannot harm the others.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.bus.port import Bus, BusUnavailableError, Delivery
+from deliberation.engine.standing import Standing
+from deliberation.engine.step import Ask
+from deliberation.protocol.messages import Abstention, Task
+from deliberation.protocol.subjects import Run
+from deliberation.runner.clock import Clock, sleep
+from deliberation.runner.driver import Driver, Seats
+from deliberation.runner.faults import describe
+from deliberation.runner.persist import persist
+
+TAKE_SECONDS = 30.0
+"""How long one request for a task waits at the bus."""
+
+PROGRESS_MS = 15_000
+"""How often the bus is told that a task is in work; it would deliver it again after 60 s of silence."""
+
+RETRY_MS = 2_000
+"""Pause after the bus failed, and for each delivery so far before a failed task is delivered again."""
+
+HANDOVER_SECONDS = 0.2
+"""Delay of the next delivery when this runner ends: the next one takes the task at once."""
+
+log = logging.getLogger(__name__)
+
+
+class Hosts(Seats, Protocol):
+    """The seats of all Councils."""
+
+    def convene(self, task: Task) -> None:
+        """Have the task's seats ready, ahead of the first question to them; returns at once."""
+
+
+class Desk:
+    """The tasks of one runner."""
+
+    def __init__(self, namespace: str, runner: str, bus: Bus, seats: Hosts, clock: Clock, max_concurrent: int) -> None:
+        self._namespace = namespace
+        self._runner = runner
+        self._bus = bus
+        self._seats = seats
+        self._clock = clock
+        self._free = asyncio.Semaphore(max_concurrent)
+        self._in_work: dict[Run, asyncio.Task[None]] = {}
+        self._deliveries: dict[Run, Delivery] = {}
+        self._rejected: Counter[str] = Counter()
+
+    @property
+    def running(self) -> int:
+        """Deliberations in work."""
+        return len(self._in_work)
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Messages refused since start, by reason."""
+        return dict(self._rejected)
+
+    async def run(self) -> None:
+        """Take tasks until cancelled; then give back those in work, for the next runner."""
+        try:
+            while True:
+                await self._free.acquire()
+                delivery = await self._take()
+                if delivery is None:
+                    self._free.release()
+                else:
+                    await self._accept(delivery)
+        finally:
+            works = tuple(self._in_work.values())
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+
+    async def _take(self) -> Delivery | None:
+        try:
+            return await self._bus.take_task(self._namespace, self._runner, TAKE_SECONDS)
+        except BusUnavailableError as error:
+            log.warning("no tasks for now: %s", error)
+            await sleep(self._clock, RETRY_MS)
+            return None
+
+    async def _accept(self, delivery: Delivery) -> None:
+        """Start work on the delivery; a place among the concurrent ones is taken and must be given back."""
+        task, run = delivery.task, delivery.run
+        if task is None or run is None:
+            await self._refuse(delivery)
+            self._free.release()
+        elif run in self._in_work:
+            self._rejected["Duplicate"] += 1
+            self._deliveries[run] = delivery
+            self._free.release()
+        else:
+            self._deliveries[run] = delivery
+            self._in_work[run] = asyncio.create_task(self._work(run, task, is_last=delivery.is_last))
+            self._in_work[run].add_done_callback(lambda _: self._free.release())
+
+    async def _refuse(self, delivery: Delivery) -> None:
+        self._rejected["Malformed"] += 1
+        log.error("a task of run %s is malformed and was laid aside", delivery.run)
+        await _tell(delivery.lay_aside("Malformed"))
+
+    async def _work(self, run: Run, task: Task, *, is_last: bool) -> None:
+        """See the task to its verdict, and tell the bus. What breaks here must not break another run."""
+        progress = asyncio.create_task(self._report_progress(run))
+        name = f"{task.namespace}/{task.deliberation_name}"
+        try:
+            was_given_up = await self._see_to_verdict(task, is_last=is_last)
+        except asyncio.CancelledError:
+            log.info("%s: given back, because this runner ends", name)
+            await _tell(self._put_away(run).nak(HANDOVER_SECONDS))
+            raise
+        except Exception as error:  # noqa: BLE001 - a broken run is delivered again, whatever broke it
+            log.warning("%s: given back after a fault (%s)", name, describe(error))
+            delivery = self._put_away(run)
+            await _tell(delivery.nak(RETRY_MS / 1000 * (1 + delivery.redelivered)))
+        else:
+            delivery = self._put_away(run)
+            await _tell(delivery.lay_aside("DeliveredTooOften") if was_given_up else delivery.ack())
+        finally:
+            progress.cancel()
+
+    async def _see_to_verdict(self, task: Task, *, is_last: bool) -> bool:
+        """Return, when the verdict is in the ledger, whether it came without asking the seats."""
+        empty = EmptySeats(self._bus, self._clock)
+        if not is_last:
+            self._seats.convene(task)
+        seats: Seats = empty if is_last else self._seats
+        standing = await Driver(task, self._runner, self._bus, seats, self._clock).run()
+        self._rejected.update(standing.rejected)
+        return empty.were_asked
+
+    def _put_away(self, run: Run) -> Delivery:
+        """Let go of the run before the bus hears of it, so that its next delivery is not taken for a duplicate."""
+        del self._in_work[run]
+        return self._deliveries.pop(run)
+
+    async def _report_progress(self, run: Run) -> None:
+        await sleep(self._clock, PROGRESS_MS)
+        while run in self._deliveries:
+            await _tell(self._deliveries[run].in_progress())
+            await sleep(self._clock, PROGRESS_MS)
+
+
+async def _tell(word: Awaitable[None]) -> None:
+    """Tell the bus; one that does not hear it delivers the task again, which does no harm."""
+    try:
+        await word
+    except BusUnavailableError as error:
+        log.warning("%s", describe(error))
+
+
+class EmptySeats:
+    """Seats that only abstain: for a task whose deliveries have all failed, so that its run ends all the same."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self.were_asked = False
+        self._bus = bus
+        self._clock = clock
+
+    async def answer(self, task: Task, standing: Standing, ask: Ask) -> None:
+        """Abstain."""
+        del standing
+        self.were_asked = True
+        abstention = Abstention(
+            seat=ask.seat,
+            stage=ask.stage.value,
+            round=ask.round,
+            reason=AbstentionReason.INTERNAL_ERROR,
+            message="The runner failed at every earlier delivery of this task: see its log",
+        )
+        await persist(self._bus, task, abstention, self._clock)

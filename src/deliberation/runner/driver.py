@@ -1,0 +1,169 @@
+"""One run from its task to its verdict. Knows neither Ray nor NATS: it also drives runs without a cluster.
+
+The driver keeps nothing that the ledger does not hold. Killed at any moment and started again, it reads the ledger
+and goes on; two drivers of one run only repeat each other, because every entry can be written once.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.bus.port import Bus, BusUnavailableError
+from deliberation.engine.standing import Standing, fold
+from deliberation.engine.step import Ask, Finish, Record, Work, step
+from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task, entry_key
+from deliberation.runner.clock import Clock
+from deliberation.runner.faults import describe
+from deliberation.runner.persist import persist, run_of
+
+MAX_TRIES = 3
+"""How often a seat that fails is asked for one entry, so that a fault can't become an endless paid loop."""
+
+log = logging.getLogger(__name__)
+
+
+class Seats(Protocol):
+    """Those who answer."""
+
+    async def answer(self, task: Task, standing: Standing, ask: Ask) -> None:
+        """Have the ask's place in the ledger filled when this returns. Cancelling it aborts the call of the model.
+
+        Raises:
+            Exception: the seat failed, perhaps without filling it; asking again may work.
+        """
+
+
+class Driver:
+    """Drives one run: does what `step` says until it says that the run is finished."""
+
+    def __init__(self, task: Task, runner: str, bus: Bus, seats: Seats, clock: Clock) -> None:
+        self._task = task
+        self._runner = runner
+        self._bus = bus
+        self._seats = seats
+        self._clock = clock
+        self._records: dict[int, LedgerRecord] = {}
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> Standing:
+        """Drive the run until its verdict is in the ledger, and return how it stands then.
+
+        Raises:
+            BusUnavailableError: the bus stayed away; another delivery of the task goes on from what is in the ledger.
+        """
+        await self._persist(Start(runner=self._runner, at_ms=self._clock.now_ms()))
+        async with self._bus.follow_ledger(run_of(self._task)) as incoming:
+            await self._catch_up()
+            follower = asyncio.create_task(self._follow(incoming))
+            try:
+                return await self._deliberate(follower)
+            finally:
+                await _end((follower, *self._calls.values()))
+
+    async def _deliberate(self, follower: asyncio.Task[None]) -> Standing:
+        while not follower.done():
+            self._changed.clear()
+            standing = fold(self._task, self._records.values())
+            match step(self._task, standing, self._clock.now_ms()):
+                case Finish(verdict):
+                    if standing.verdict is None:
+                        await self._record((verdict,), follower)
+                    return fold(self._task, self._records.values())
+                case Record(entries):
+                    await self._record(entries, follower)
+                case Work() as work:
+                    self._direct(work, standing)
+                    await self._wait_until(work.until_ms)
+        follower.result()
+        raise BusUnavailableError("The bus stopped to deliver the ledger")
+
+    def _direct(self, work: Work, standing: Standing) -> None:
+        """Have every ask of the stage worked on, once, and stop the calls that nobody waits for any more."""
+        wanted = {ask.key for ask in work.asks}
+        for key in self._calls.keys() - wanted - self._filled():
+            self._calls[key].cancel()
+        for ask in work.asks:
+            if ask.key not in self._calls:
+                self._calls[ask.key] = asyncio.create_task(self._fill(ask, standing))
+
+    async def _fill(self, ask: Ask, standing: Standing) -> None:
+        """Have the seat fill the ask's place; when it fails MAX_TRIES times, abstain in its name."""
+        fault = ""
+        for _ in range(MAX_TRIES):
+            try:
+                await self._seats.answer(self._task, standing, ask)
+            except Exception as error:  # noqa: BLE001 - whatever a seat fails of, it must not reach the other seats
+                fault = describe(error)
+                log.warning("%s: seat %s failed (%s)", self._name, ask.seat, fault)
+            else:
+                return
+            if await self._has_been_filled(ask):
+                return
+        message = f"The seat failed {MAX_TRIES} times, last with {fault}"
+        await self._persist(
+            Abstention(
+                seat=ask.seat,
+                stage=ask.stage.value,
+                round=ask.round,
+                reason=AbstentionReason.INTERNAL_ERROR,
+                message=message,
+            )
+        )
+
+    async def _has_been_filled(self, ask: Ask) -> bool:
+        """Return whether the ledger holds the ask's entry: a seat may fail after it has written it."""
+        try:
+            await self._catch_up()
+        except BusUnavailableError as error:
+            log.warning("%s: %s", self._name, describe(error))
+        return fold(self._task, self._records.values()).has_closed(ask.stage, ask.seat)
+
+    async def _record(self, entries: Iterable[LedgerEntry], follower: asyncio.Task[None]) -> None:
+        """Write the entries, and wait until the ledger shows what has become of their places."""
+        entries = tuple(entries)
+        await asyncio.gather(*(self._persist(entry) for entry in entries))
+        places = {entry_key(entry) for entry in entries}
+        while not places <= self._filled() and not follower.done():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _persist(self, entry: LedgerEntry) -> None:
+        await persist(self._bus, self._task, entry, self._clock)
+
+    async def _catch_up(self) -> None:
+        for record in await self._bus.read_ledger(run_of(self._task)):
+            self._records[record.sequence] = record
+
+    async def _follow(self, incoming: AsyncIterator[LedgerRecord]) -> None:
+        try:
+            async for record in incoming:
+                self._records[record.sequence] = record
+                self._changed.set()
+        finally:
+            self._changed.set()
+
+    async def _wait_until(self, at_ms: int) -> None:
+        """Wait for the next record, or until `at_ms`."""
+        timer = self._clock.call_at(at_ms, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            timer.cancel()
+
+    def _filled(self) -> set[str]:
+        return {record.key for record in self._records.values()}
+
+    @property
+    def _name(self) -> str:
+        return f"{self._task.namespace}/{self._task.deliberation_name}"
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel what still runs, and see every task off."""
+    tasks = tuple(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,89 @@
+"""What the runner says of itself: a heartbeat, and whether it can reach the models that a Council declares."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from deliberation.bus.port import Bus, BusUnavailableError
+from deliberation.protocol.chat import ModelError
+from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.runner.clock import Clock, sleep
+from deliberation.runner.faults import describe
+from deliberation.runner.secret_files import read_api_key
+
+BEAT_MS = 5_000
+RETRY_MS = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class Prober(Protocol):
+    """What a probe asks of a model client."""
+
+    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
+        """Return whether the model answers and is served."""
+
+
+class Desks(Protocol):
+    """Where the heartbeat reads what is in work."""
+
+    @property
+    def running(self) -> int:
+        """Deliberations in work."""
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Messages refused since start, by reason."""
+
+
+class LiveSeats(Protocol):
+    """Where the heartbeat reads which seats live."""
+
+    def count_live(self) -> Mapping[str, int]:
+        """Return the number of live seats by Council uid."""
+
+
+async def beat(namespace: str, runner: str, bus: Bus, desk: Desks, seats: LiveSeats, clock: Clock) -> None:
+    """Beat at once and then every BEAT_MS, until cancelled. While the bus is away, nobody hears it."""
+    while True:
+        heartbeat = Heartbeat(
+            runner=runner, running=desk.running, seats=dict(seats.count_live()), rejected=dict(desk.rejected)
+        )
+        try:
+            await bus.beat(namespace, heartbeat)
+        except BusUnavailableError as error:
+            log.warning("no heartbeat: %s", describe(error))
+        await sleep(clock, BEAT_MS)
+
+
+class Probes:
+    """Answers to the operator's probes, from where the seats stand."""
+
+    def __init__(self, prober: Prober, secrets_dir: Path) -> None:
+        self._prober = prober
+        self._secrets_dir = secrets_dir
+
+    async def serve(self, namespace: str, runner: str, bus: Bus, clock: Clock) -> None:
+        """Be asked from now on; while the bus is away, try until it lets us listen."""
+        while True:
+            try:
+                await bus.serve_probes(namespace, runner, self.answer)
+            except BusUnavailableError as error:
+                log.warning("no probes for now: %s", describe(error))
+                await sleep(clock, RETRY_MS)
+            else:
+                return
+
+    async def answer(self, request: ProbeRequest) -> ProbeReply:
+        """Probe every model of the request, all at once."""
+        results = await asyncio.gather(*(self._probe(address) for address in request.models))
+        return ProbeReply(results=tuple(results))
+
+    async def _probe(self, address: ModelAddress) -> ProbeResult:
+        try:
+            key = read_api_key(self._secrets_dir, address)
+        except ModelError as error:
+            return ProbeResult(name=address.name, reason=error.reason.value, message=error.message)
+        return await self._prober.probe(address, key)

@@ -1,0 +1,189 @@
+"""The desk against the in-memory bus, with fake seats."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.bus.memory import MemoryBus
+from deliberation.engine.standing import Stage, Standing, fold
+from deliberation.protocol import subjects
+from deliberation.protocol.messages import Outcome, Task
+from deliberation.runner.desk import Desk
+from deliberation.runner.driver import Driver
+from deliberation.runner.persist import run_of
+from fakes.fake_clock import FakeClock, settle
+from fakes.fake_seats import FakeSeats
+from fakes.tasks import build_task
+
+RUNNER = "runner-1"
+
+
+@asynccontextmanager
+async def working(bus: MemoryBus, seats: FakeSeats, max_concurrent: int = 8) -> AsyncIterator[Desk]:
+    desk = Desk("team", RUNNER, bus, seats, FakeClock(), max_concurrent)
+    running = asyncio.create_task(desk.run())
+    try:
+        yield desk
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def build_bus(ack_wait_seconds: float = 60) -> MemoryBus:
+    bus = MemoryBus(ack_wait_seconds=ack_wait_seconds)
+    await bus.ensure_task_consumer("team", RUNNER)
+    return bus
+
+
+async def publish(bus: MemoryBus, task: Task) -> None:
+    await bus.publish_task(run_of(task), RUNNER, task)
+
+
+async def read(bus: MemoryBus, task: Task) -> Standing:
+    return fold(task, await bus.read_ledger(run_of(task)))
+
+
+async def is_done(bus: MemoryBus) -> bool:
+    """Return whether no task is left that another runner would get."""
+    return await bus.take_task("team", RUNNER, 0) is None
+
+
+async def test_a_task_is_acknowledged_when_its_verdict_is_there() -> None:
+    bus = await build_bus(ack_wait_seconds=0)
+    seats = FakeSeats(bus)
+    task = build_task()
+    await publish(bus, task)
+    async with working(bus, seats):
+        await settle(200)
+    assert (await read(bus, task)).verdict
+    assert seats.convened == ["d-1"]
+    assert await is_done(bus)
+
+
+async def test_a_malformed_task_is_laid_aside_and_counted_and_the_next_one_goes_on() -> None:
+    bus = await build_bus()
+    place = subjects.task(subjects.Run("team", "bad"), RUNNER)
+    bus.put(place, b"no task")
+    await publish(bus, build_task())
+    async with working(bus, FakeSeats(bus), max_concurrent=1) as desk:
+        await settle(200)
+        assert desk.rejected == {"Malformed": 1}
+    assert bus.dead[place.replace(".task.", ".dead.")] == ("Malformed", b"no task")
+    assert (await read(bus, build_task())).verdict
+
+
+async def test_no_more_tasks_are_taken_than_allowed() -> None:
+    bus = await build_bus()
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    for index in range(5):
+        await publish(bus, build_task(deliberation_uid=f"d-{index}"))
+    async with working(bus, seats, max_concurrent=2) as desk:
+        await settle()
+        assert desk.running == 2
+        seats.pass_on.set()
+        await settle(500)
+        assert desk.running == 0
+    assert sorted(seats.convened) == [f"d-{index}" for index in range(5)]
+
+
+async def test_d5_a_task_delivered_again_while_in_work_is_not_started_again() -> None:
+    bus = await build_bus(ack_wait_seconds=0)
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    await publish(bus, build_task())
+    async with working(bus, seats) as desk:
+        await settle()
+        seats.pass_on.set()
+        await settle(200)
+        assert desk.rejected["Duplicate"] == 3
+    assert seats.convened == ["d-1"]
+    assert set(seats.calls.values()) == {1}
+    assert await is_done(bus)
+
+
+async def test_a_broken_run_is_delivered_again_and_its_neighbour_does_not_notice(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("deliberation.runner.desk.RETRY_MS", 0)
+    bus = await build_bus()
+
+    class SeatsThatBreakOnce(FakeSeats):
+        def convene(self, task: Task) -> None:
+            super().convene(task)
+            if self.convened == ["broken"]:
+                raise RuntimeError("what the user wrote")
+
+    seats = SeatsThatBreakOnce(bus)
+    broken, whole = build_task(deliberation_uid="broken"), build_task(deliberation_uid="whole")
+    await publish(bus, broken)
+    await publish(bus, whole)
+    async with working(bus, seats):
+        await settle(300)
+        assert (await read(bus, whole)).verdict
+        assert (await read(bus, broken)).verdict
+    assert seats.convened == ["broken", "whole", "broken"]
+    assert "what the user wrote" not in caplog.text
+
+
+async def test_d7_a_task_delivered_too_often_ends_without_an_answer_and_is_laid_aside() -> None:
+    bus = await build_bus(ack_wait_seconds=0)
+    task = build_task()
+    await publish(bus, task)
+    for _ in range(3):
+        assert await bus.take_task("team", RUNNER, 0)
+    seats = FakeSeats(bus)
+    async with working(bus, seats):
+        await settle(200)
+    standing = await read(bus, task)
+    assert standing.verdict is not None
+    assert standing.verdict.outcome is Outcome.NO_QUORUM
+    assert standing.abstentions[Stage.PROPOSE, "dev-0"].reason is AbstentionReason.INTERNAL_ERROR
+    assert not seats.calls
+    assert [reason for reason, _ in bus.dead.values()] == ["DeliveredTooOften"]
+
+
+async def test_the_last_delivery_of_a_finished_run_is_only_acknowledged() -> None:
+    bus = await build_bus(ack_wait_seconds=0)
+    task = build_task()
+    await publish(bus, task)
+    await Driver(task, RUNNER, bus, FakeSeats(bus), FakeClock()).run()
+    for _ in range(3):
+        assert await bus.take_task("team", RUNNER, 0)
+    async with working(bus, FakeSeats(bus)):
+        await settle(200)
+    assert await is_done(bus)
+    assert not bus.dead
+
+
+async def test_a_runner_that_ends_gives_its_tasks_back_and_aborts_its_calls() -> None:
+    bus = await build_bus()
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    task = build_task()
+    await publish(bus, task)
+    async with working(bus, seats):
+        await settle()
+    assert sorted(seats.cancelled) == sorted(seats.calls)
+    delivery = await bus.take_task("team", RUNNER, 5)
+    assert delivery is not None
+    assert delivery.redelivered == 1
+
+
+async def test_while_the_bus_is_away_the_desk_waits() -> None:
+    bus = await build_bus()
+    bus.lose_connection()
+    clock = FakeClock()
+    desk = Desk("team", RUNNER, bus, FakeSeats(bus), clock, 8)
+    running = asyncio.create_task(desk.run())
+    await clock.advance(10_000)
+    bus.restore_connection()
+    task = build_task(started_at_ms=clock.now_ms())
+    await publish(bus, task)
+    await clock.advance(3_000)
+    assert (await read(bus, task)).verdict
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from deliberation.runner.settings import SettingsError, read_settings
+
+ENVIRONMENT = {
+    "COUNCIL_NAMESPACE": "team",
+    "COUNCIL_RUNNER": "runner-1",
+    "COUNCIL_BUS_URL": "nats://bus:4222",
+    "COUNCIL_BUS_USER": "runner",
+    "COUNCIL_SECRETS_DIR": "/secrets",
+    "COUNCIL_MAX_CONCURRENT": "3",
+}
+
+
+def test_the_environment_says_it_all() -> None:
+    settings = read_settings(ENVIRONMENT)
+    assert (settings.namespace, settings.runner, settings.max_concurrent) == ("team", "runner-1", 3)
+    assert settings.bus_password_file == Path("/secrets/council-bus/password")
+
+
+def test_a_bus_without_users_has_no_password() -> None:
+    assert read_settings({**ENVIRONMENT, "COUNCIL_BUS_USER": ""}).bus_password_file is None
+
+
+@pytest.mark.parametrize("name", ["COUNCIL_NAMESPACE", "COUNCIL_RUNNER", "COUNCIL_BUS_URL", "COUNCIL_SECRETS_DIR"])
+def test_a_missing_setting_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings({**ENVIRONMENT, name: ""})
+
+
+@pytest.mark.parametrize("text", ["0", "257", "many", "-1"])
+def test_d11_a_number_out_of_bounds_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="COUNCIL_MAX_CONCURRENT"):
+        read_settings({**ENVIRONMENT, "COUNCIL_MAX_CONCURRENT": text})
