@@ -1,0 +1,109 @@
+from typing import Any
+
+import pytest
+
+from council_operator.plan.admission import build_task, check
+from council_operator.plan.specs import InvalidSpecError
+from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
+from deliberation.protocol.messages import ResolvedStrategy, Task, decode
+from fakes.bodies import NOW_MS, SETTINGS, council, council_spec, deliberation
+
+Body = dict[str, Any]
+
+
+def task_of(seats: int = 3, **spec: Any) -> Task:
+    return build_task(deliberation(**spec), council(council_spec(seats=seats)), NOW_MS, SETTINGS)
+
+
+def test_a_task_tells_the_runner_everything() -> None:
+    task = task_of(timeoutSeconds=30, seed=7, topK=2)
+    assert (task.namespace, task.deliberation_uid, task.deliberation_name) == ("team-a", "uid-q1", "q1")
+    assert (task.council_uid, task.council_name) == ("uid-architects", "architects")
+    assert (task.started_at_ms, task.deadline_ms) == (NOW_MS, NOW_MS + 30_000)
+    assert (task.seed, task.top_k, task.attempt) == (7, 2, 1)
+    assert len(task.seats) == 3
+    assert decode(Task, task.encode()) == task
+
+
+@pytest.mark.parametrize(
+    ("answer", "strategy", "resolved"),
+    [
+        ({}, "Auto", ResolvedStrategy.PANEL),
+        ({"type": "Choice", "choices": ["a", "b"]}, "Auto", ResolvedStrategy.VOTE),
+        ({"type": "Number"}, "Auto", ResolvedStrategy.VOTE),
+        ({"type": "Boolean"}, "Auto", ResolvedStrategy.VOTE),
+        ({"type": "Boolean"}, "Panel", ResolvedStrategy.PANEL),
+        ({}, "Vote", ResolvedStrategy.VOTE),
+    ],
+)
+def test_auto_votes_on_closed_answers_and_judges_texts(answer: Body, strategy: str, resolved: ResolvedStrategy) -> None:
+    assert task_of(answer=answer, strategy={"type": strategy}).strategy is resolved
+
+
+@pytest.mark.parametrize(("seats", "quorum"), [(1, 1), (2, 2), (3, 2), (4, 3), (9, 5), (64, 33)])
+def test_the_default_quorum_is_more_than_half(seats: int, quorum: int) -> None:
+    assert task_of(seats).quorum == quorum
+
+
+def test_criteria_default_to_ours() -> None:
+    assert task_of().criteria == DEFAULT_CRITERIA
+    assert [one.name for one in task_of(criteria=[{"name": "speed"}]).criteria] == ["speed"]
+
+
+@pytest.mark.parametrize("refuse", [check, lambda d, c: build_task(d, c, NOW_MS, SETTINGS)])
+def test_a_quorum_that_no_run_can_reach_is_refused_with_both_numbers(refuse: Any) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        refuse(deliberation(quorum=4), council(council_spec(seats=3)))
+    assert str(refused.value) == (
+        "spec.quorum is 4, but Council architects has 3 seats: add seats to the Council, "
+        "or create another Deliberation with a quorum of at most 3"
+    )
+
+
+def test_a_quorum_of_all_seats_is_fine() -> None:
+    check(deliberation(quorum=3), council(council_spec(seats=3)))
+
+
+CHANGES: Body = {
+    "question": "Which queue?",
+    "context": [{"name": "load", "text": "10 per second"}],
+    "requirements": ["open source"],
+    "criteria": [{"name": "cost"}],
+    "answer": {"type": "Boolean"},
+    "strategy": {"type": "Vote"},
+    "quorum": 3,
+    "timeoutSeconds": 5,
+    "topK": 1,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_d11_every_field_of_the_spec_reaches_the_task(field: str) -> None:
+    assert task_of(**{field: CHANGES[field]}) != task_of()
+
+
+def test_d11_no_field_of_the_spec_is_forgotten_by_this_test() -> None:
+    """`councilRef` chooses the Council; `cancel` is an entry of the ledger and not part of the task."""
+    fields = {field.alias or name for name, field in DeliberationSpec.model_fields.items()}
+    assert fields - {"councilRef", "cancel"} == set(CHANGES)
+
+
+MEMBER_CHANGES: Body = {
+    "role": "QA",
+    "seats": 4,
+    "instructions": "Doubt.",
+    "sampling": {"maxTokens": 5},
+    "weightMilli": 5,
+    "name": "other",
+    "modelRef": "second",
+}
+
+
+@pytest.mark.parametrize("field", MEMBER_CHANGES)
+def test_d11_every_field_of_a_member_reaches_the_task(field: str) -> None:
+    models = ({"name": "small", "simulated": {}}, {"name": "second", "simulated": {}})
+    plain, changed = council_spec(*models), council_spec(*models)
+    changed["members"][0][field] = MEMBER_CHANGES[field]
+    tasks = [build_task(deliberation(), council(spec), NOW_MS, SETTINGS) for spec in (plain, changed)]
+    assert tasks[0].seats != tasks[1].seats

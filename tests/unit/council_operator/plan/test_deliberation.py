@@ -1,0 +1,322 @@
+from typing import Any
+
+import pytest
+
+from council_operator.plan import deliberation as deliberation_plan
+from council_operator.plan.actions import (
+    Action,
+    EmitEvent,
+    Plan,
+    PublishEntry,
+    PublishTask,
+    Purge,
+    SetFinalizer,
+)
+from deliberation.api.v1alpha1.deliberation import FINALIZER
+from deliberation.protocol.messages import Abstention, Cancel, Outcome, Start, Verdict
+from fakes.bodies import NOW_MS, council, council_spec, deliberation, ready_council
+from fakes.fake_world import FakeWorld, conditions_of
+
+Body = dict[str, Any]
+
+
+def waiting_world(**spec: Any) -> FakeWorld:
+    world = FakeWorld()
+    world.create(deliberation(timeoutSeconds=60, **spec))
+    return world
+
+
+def admitted_world(**spec: Any) -> FakeWorld:
+    world = waiting_world(**spec)
+    world.create(ready_council())
+    world.reconcile_deliberation("q1")
+    return world
+
+
+def started_world(**spec: Any) -> FakeWorld:
+    world = admitted_world(**spec)
+    world.run_a_step("q1")
+    return world
+
+
+def kinds(plan: Plan) -> list[type[Action]]:
+    return [type(action) for action in plan.actions]
+
+
+def entries(plan: Plan) -> list[Any]:
+    return [action.entry for action in plan.actions if isinstance(action, PublishEntry)]
+
+
+def test_a_question_to_a_ready_council_becomes_one_task_with_our_finalizer_in_place_before() -> None:
+    world = waiting_world()
+    world.create(ready_council())
+    plan = world.reconcile_deliberation("q1")
+    assert kinds(plan) == [SetFinalizer, PublishTask, EmitEvent]
+    runner, task = world.tasks["uid-q1"]
+    assert runner.startswith("runner-")
+    assert task.started_at_ms == NOW_MS
+
+
+def test_an_admitted_question_is_left_to_its_runner() -> None:
+    world = admitted_world()
+    plan = world.reconcile_deliberation("q1")
+    assert plan.actions == ()
+    assert plan.look_again_after == 60.0
+
+
+def test_the_operator_looks_again_when_the_runner_is_due() -> None:
+    world = started_world()
+    world.pass_time(50)
+    assert world.reconcile_deliberation("q1").look_again_after == 25.0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        council(),
+        {**ready_council(), "status": {}},
+        {**ready_council(), "metadata": {**ready_council()["metadata"], "generation": 2}},
+        {**ready_council(), "metadata": {**ready_council()["metadata"], "deletionTimestamp": "2026-09-21T14:13:20Z"}},
+    ],
+)
+def test_a_question_waits_for_a_council_that_is_ready_as_it_is_now(body: Body | None) -> None:
+    world = waiting_world()
+    if body:
+        world.create(body)
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert world.tasks == {}
+
+
+def test_waiting_for_a_council_is_not_charged() -> None:
+    world = waiting_world()
+    world.reconcile_deliberation("q1")
+    world.pass_time(3600)
+    world.create(ready_council())
+    world.reconcile_deliberation("q1")
+    assert world.tasks["uid-q1"][1].deadline_ms == NOW_MS + 3_600_000 + 60_000
+
+
+def test_a_quorum_above_the_seats_is_never_admitted() -> None:
+    world = waiting_world(quorum=4)
+    world.create(ready_council())
+    assert world.reconcile_deliberation("q1") == Plan()
+
+
+def test_cancelled_before_admission_it_never_becomes_a_task() -> None:
+    world = waiting_world(cancel=True)
+    plan = world.reconcile_deliberation("q1")
+    assert kinds(plan) == [EmitEvent]
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    world.create(ready_council())
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert world.tasks == {}
+
+
+def test_without_the_bus_nothing_is_decided() -> None:
+    world = waiting_world(cancel=True)
+    world.create(ready_council())
+    world.bus_is_up = False
+    plan = world.reconcile_deliberation("q1")
+    assert plan.actions == ()
+    assert plan.look_again_after == 10.0
+    assert not deliberation_plan.is_settled(world.observe_deliberation("q1"))
+
+
+def test_cancel_ends_a_run_with_what_it_has() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], cancel=True)
+    assert entries(world.reconcile_deliberation("q1")) == [Cancel()]
+    assert entries(world.reconcile_deliberation("q1")) == [
+        Verdict(outcome=Outcome.CANCELLED, counted=(), decided_at_ms=NOW_MS)
+    ]
+
+
+def test_cancel_is_written_once_even_if_asked_for_ever() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], cancel=True)
+    for _ in range(5):
+        world.reconcile_deliberation("q1")
+    assert [record.key for record in world.ledgers["uid-q1"]] == ["start", "cancel", "verdict"]
+
+
+def test_a_runner_that_finishes_after_a_cancel_is_not_disturbed() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], cancel=True)
+    world.reconcile_deliberation("q1")
+    world.run_a_step("q1")
+    assert entries(world.reconcile_deliberation("q1")) == []
+
+
+def test_until_the_deadline_and_a_while_after_it_the_runner_is_trusted() -> None:
+    world = started_world()
+    world.pass_time(74.9)
+    assert world.reconcile_deliberation("q1").actions == ()
+
+
+def test_then_the_operator_ends_the_run_as_the_engine_would() -> None:
+    world = started_world()
+    world.pass_time(75)
+    assert [type(entry) for entry in entries(world.reconcile_deliberation("q1"))] == [Abstention] * 3
+    (verdict,) = entries(world.reconcile_deliberation("q1"))
+    assert verdict.outcome is Outcome.TIMED_OUT
+
+
+def test_a_run_that_nobody_ever_took_ends_too() -> None:
+    world = admitted_world()
+    world.pass_time(75)
+    for _ in range(3):
+        world.reconcile_deliberation("q1")
+    assert world.deliberations["q1"]["status"]["phase"] == "Failed"
+
+
+def test_the_end_is_told_once() -> None:
+    world = started_world()
+    world.run_to_the_end("q1")
+    assert kinds(world.reconcile_deliberation("q1")) == [EmitEvent]
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert [event.reason for event in world.events] == ["TaskPublished", "Succeeded"]
+
+
+def test_events_hold_no_word_of_a_user_or_a_model() -> None:
+    world = started_world(question="Where is the treasure?")
+    world.run_to_the_end("q1")
+    world.reconcile_deliberation("q1")
+    text = " ".join(event.message for event in world.events)
+    assert "treasure" not in text
+    assert "Take the one" not in text
+
+
+def test_d6_a_finished_question_is_left_alone_whatever_happens_to_its_ledger() -> None:
+    world = started_world()
+    world.run_to_the_end("q1")
+    world.reconcile_deliberation("q1")
+    world.ledgers.clear()
+    world.tasks.clear()
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+
+
+def test_a_run_goes_on_without_its_council() -> None:
+    world = started_world()
+    del world.councils["architects"]
+    assert world.reconcile_deliberation("q1").actions == ()
+    world.run_to_the_end("q1")
+    world.reconcile_deliberation("q1")
+    assert world.deliberations["q1"]["status"]["phase"] == "Succeeded"
+
+
+def test_a_changed_council_does_not_change_a_run() -> None:
+    world = started_world()
+    world.create(ready_council(council_spec(seats=9)))
+    world.reconcile_deliberation("q1")
+    assert len(world.tasks["uid-q1"][1].seats) == 3
+
+
+def test_a_task_that_the_bus_has_lost_is_published_again_with_the_time_that_is_left() -> None:
+    world = started_world()
+    world.reconcile_deliberation("q1")
+    world.tasks.clear()
+    world.ledgers.clear()
+    world.pass_time(20)
+    assert kinds(world.reconcile_deliberation("q1")) == [PublishTask, EmitEvent]
+    assert world.tasks["uid-q1"][1].started_at_ms == NOW_MS
+
+
+def test_a_task_that_the_bus_has_lost_keeps_its_deadline_while_the_council_is_away() -> None:
+    world = started_world()
+    world.reconcile_deliberation("q1")
+    world.tasks.clear()
+    world.ledgers.clear()
+    world.councils.clear()
+    world.reconcile_deliberation("q1")
+    world.pass_time(20)
+    world.create(ready_council())
+    world.reconcile_deliberation("q1")
+    assert world.tasks["uid-q1"][1].started_at_ms == NOW_MS
+
+
+def test_a_lost_finalizer_is_put_back() -> None:
+    world = started_world()
+    world.deliberations["q1"]["metadata"]["finalizers"] = []
+    assert kinds(world.reconcile_deliberation("q1")) == [SetFinalizer]
+
+
+def test_a_question_that_was_never_admitted_is_not_held_back() -> None:
+    world = waiting_world()
+    world.deliberations["q1"]["metadata"] |= {"deletionTimestamp": "2026-09-21T14:13:20Z", "finalizers": ["other/one"]}
+    assert world.reconcile_deliberation("q1") == Plan()
+
+
+def test_a_deleted_run_is_stopped_and_leaves_no_message() -> None:
+    world = started_world()
+    world.delete_deliberation("q1")
+    assert not deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    plan = world.reconcile_deliberation("q1")
+    assert entries(plan) == [Cancel()]
+    assert plan.look_again_after == 0.5
+    world.run_a_step("q1")
+    assert kinds(world.reconcile_deliberation("q1")) == [Purge, SetFinalizer]
+    assert (world.deliberations, world.tasks, world.ledgers) == ({}, {}, {})
+
+
+def test_a_deleted_run_waits_five_seconds_for_a_silent_runner() -> None:
+    world = started_world()
+    world.delete_deliberation("q1")
+    world.reconcile_deliberation("q1")
+    world.pass_time(4.9)
+    assert world.reconcile_deliberation("q1").actions == ()
+    world.pass_time(0.1)
+    world.reconcile_deliberation("q1")
+    assert world.deliberations == {}
+
+
+@pytest.mark.parametrize("finish", [False, True])
+def test_a_deleted_question_that_nobody_works_on_goes_at_once(*, finish: bool) -> None:
+    world = started_world() if finish else admitted_world()
+    if finish:
+        world.run_to_the_end("q1")
+        world.reconcile_deliberation("q1")
+    world.delete_deliberation("q1")
+    plan = world.reconcile_deliberation("q1")
+    assert kinds(plan)[-2:] == [Purge, SetFinalizer]
+    assert entries(plan) == ([] if finish else [Cancel()])
+    assert world.ledgers == {}
+
+
+def test_a_deletion_without_the_bus_ends_after_fifteen_seconds() -> None:
+    world = started_world()
+    world.delete_deliberation("q1")
+    world.bus_is_up = False
+    world.pass_time(14)
+    assert world.reconcile_deliberation("q1") == Plan(look_again_after=1.0)
+    world.pass_time(1)
+    plan = world.reconcile_deliberation("q1")
+    assert kinds(plan) == [SetFinalizer, EmitEvent]
+    assert world.deliberations == {}
+
+
+def test_a_deletion_whose_messages_are_gone_already_ends() -> None:
+    world = started_world()
+    world.tasks.clear()
+    world.delete_deliberation("q1")
+    world.reconcile_deliberation("q1")
+    assert world.deliberations == {}
+
+
+def test_our_finalizer_is_the_only_one_we_ask_for() -> None:
+    assert admitted_world().deliberations["q1"]["metadata"]["finalizers"] == [FINALIZER]
+
+
+def test_is_settled_follows_the_verdict() -> None:
+    world = started_world()
+    assert not deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    world.run_to_the_end("q1")
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+
+
+def test_a_start_alone_changes_no_plan() -> None:
+    world = admitted_world()
+    world.write_entry("uid-q1", Start(runner="r", at_ms=NOW_MS))
+    assert world.reconcile_deliberation("q1").actions == ()
+    assert conditions_of(world.deliberations["q1"])["Succeeded"] == ("Unknown", "Deliberating")

@@ -1,0 +1,145 @@
+from typing import Any
+
+import pytest
+
+from council_operator.plan import health
+from council_operator.plan.health import RunnerState, Trouble
+from fakes.bodies import NOW_MS
+
+Body = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, RunnerState.STARTING),
+        ({"jobDeploymentStatus": "Initializing"}, RunnerState.STARTING),
+        ({"jobDeploymentStatus": "Suspended"}, RunnerState.STARTING),
+        ({"jobDeploymentStatus": "Retrying", "jobStatus": "FAILED"}, RunnerState.STARTING),
+        ({"jobDeploymentStatus": "Running", "jobStatus": ""}, RunnerState.RUNNING),
+        ({"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, RunnerState.RUNNING),
+        ({"jobDeploymentStatus": "Running", "jobStatus": "STOPPED"}, RunnerState.STARTING),
+        ({"jobDeploymentStatus": "Failed", "jobStatus": "RUNNING"}, RunnerState.ENDED),
+        ({"jobDeploymentStatus": "Complete", "jobStatus": "STOPPED"}, RunnerState.ENDED),
+        ({"jobDeploymentStatus": "ValidationFailed"}, RunnerState.ENDED),
+    ],
+)
+def test_the_deployments_status_goes_before_the_jobs(status: Body, state: RunnerState) -> None:
+    assert health.read_runner({"metadata": {}, "status": status}) is state
+
+
+def test_a_missing_ray_job_is_absent() -> None:
+    assert health.read_runner(None) is RunnerState.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("created", "wait"),
+    [("2026-09-21T14:13:20Z", 120.0), ("2026-09-21T14:12:20Z", 60.0), ("2026-09-21T13:00:00Z", 0.0)],
+)
+def test_a_runner_is_started_at_most_every_two_minutes(created: str, wait: float) -> None:
+    assert health.seconds_until_restart({"metadata": {"creationTimestamp": created}}, NOW_MS) == wait
+
+
+def deployment(generation: int = 1, **status: Any) -> Body:
+    return {"metadata": {"generation": generation}, "status": status}
+
+
+def test_a_server_serves_when_a_pod_of_the_present_declaration_is_ready() -> None:
+    assert health.is_serving(deployment(observedGeneration=1, updatedReplicas=1, readyReplicas=1))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {"metadata": {"generation": 1}},
+        deployment(observedGeneration=1, updatedReplicas=1),
+        deployment(observedGeneration=1, readyReplicas=1),
+        deployment(generation=2, observedGeneration=1, updatedReplicas=1, readyReplicas=1),
+        {
+            "metadata": {"deletionTimestamp": "2026-09-21T14:13:20Z"},
+            "status": {"updatedReplicas": 1, "readyReplicas": 1},
+        },
+    ],
+)
+def test_otherwise_it_does_not(body: Body | None) -> None:
+    assert not health.is_serving(body)
+
+
+def pod(name: str = "model-1-a", instance: str = "model-1", **status: Any) -> Body:
+    return {"metadata": {"name": name, "labels": {"app.kubernetes.io/instance": instance}}, "status": status}
+
+
+def waiting(reason: str, **more: Any) -> Body:
+    return {"state": {"waiting": {"reason": reason, **more.pop("waiting", {})}}, **more}
+
+
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+    "lastTransitionTime": "2026-09-21T14:13:20Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message"),
+    [
+        ({"containerStatuses": [waiting("ImagePullBackOff")]}, "ImagePullBackOff", ""),
+        (
+            {
+                "containerStatuses": [
+                    waiting("CreateContainerConfigError", waiting={"message": 'secret "hf" not found'})
+                ]
+            },
+            "CreateContainerConfigError",
+            'secret "hf" not found',
+        ),
+        (
+            {
+                "containerStatuses": [
+                    waiting("CrashLoopBackOff", lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}})
+                ]
+            },
+            "CrashLoopBackOff",
+            "last exit OOMKilled, code 137",
+        ),
+        (
+            {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]},
+            "OOMKilled",
+            "the container needed more memory than its limit",
+        ),
+        ({"conditions": [UNSCHEDULABLE]}, "Unschedulable", UNSCHEDULABLE["message"]),
+        ({"initContainerStatuses": [waiting("ErrImagePull")]}, "ErrImagePull", ""),
+    ],
+)
+def test_what_keeps_a_pod_from_running_is_found(status: Body, reason: str, message: str) -> None:
+    trouble = health.find_trouble((pod(**status),), "model-1")
+    assert trouble is not None
+    assert (trouble.pod, trouble.reason, trouble.message) == ("model-1-a", reason, message)
+
+
+def test_since_when_a_pod_finds_no_node_is_known() -> None:
+    assert health.find_trouble((pod(conditions=[UNSCHEDULABLE]),), "model-1") == Trouble(
+        "model-1-a", "Unschedulable", UNSCHEDULABLE["message"], NOW_MS
+    )
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        {"containerStatuses": [waiting("ContainerCreating")]},
+        {"initContainerStatuses": [], "containerStatuses": [waiting("PodInitializing")]},
+        {"containerStatuses": [{"state": {"running": {}}}]},
+        {"conditions": [{"type": "PodScheduled", "status": "True"}]},
+    ],
+)
+def test_a_pod_that_gets_on_is_no_trouble(status: Body) -> None:
+    assert health.find_trouble((pod(**status),), "model-1") is None
+
+
+def test_pods_of_others_are_none_of_our_trouble() -> None:
+    assert health.find_trouble((pod(instance="model-2", conditions=[UNSCHEDULABLE]),), "model-1") is None
+    assert health.find_trouble(({"metadata": {"name": "x"}},), "model-1") is None

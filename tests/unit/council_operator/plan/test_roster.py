@@ -1,0 +1,154 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from council_operator.plan import roster
+from council_operator.plan.roster import build_roster, council_models, find_roster, runner_name
+from council_operator.plan.settings import Images, RenderSettings
+from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
+
+Body = dict[str, Any]
+
+
+def roster_of(spec: Body, name: str = "architects", settings: RenderSettings = SETTINGS) -> roster.Roster:
+    return build_roster(council(spec, name), settings)
+
+
+def test_every_member_has_its_seats_in_order() -> None:
+    spec = council_spec(SIMULATED, seats=2)
+    spec["members"].append(
+        {"name": "qa", "role": "QA", "modelRef": "small", "instructions": "Doubt.", "weightMilli": 2}
+    )
+    seats = roster_of(spec).seats
+    assert [seat.id for seat in seats] == ["dev-0", "dev-1", "qa-0"]
+    assert (seats[2].role, seats[2].instructions, seats[2].weight_milli) == ("QA", "Doubt.", 2)
+
+
+def test_an_endpoint_is_reached_where_the_user_says_with_a_key_that_only_the_runner_reads() -> None:
+    (address,) = roster_of(council_spec(ENDPOINT)).models
+    assert address.base_url == "https://llm.example.com/v1"
+    assert address.model_name == "big"
+    assert address.api_key_file == "llm-key/token"
+    assert roster_of(council_spec(ENDPOINT)).servers == ()
+
+
+def test_an_endpoint_may_be_open() -> None:
+    endpoint = {"name": "small", "endpoint": {"url": "http://x/v1", "modelName": "m"}}
+    assert roster_of(council_spec(endpoint)).models[0].api_key_file is None
+    assert roster_of(council_spec(endpoint)).secrets == ()
+
+
+def test_a_server_of_ours_is_reached_through_its_service_with_the_namespaces_key() -> None:
+    council_roster = roster_of(council_spec(VLLM))
+    (address,), (server,) = council_roster.models, council_roster.servers
+    assert address.base_url == f"http://{server.name}.team-a.svc:8000/v1"
+    assert address.api_key_file == "council-models/api-key"
+    assert (address.model_name, address.revision, address.simulated) == ("Qwen/Qwen3-0.6B", "abc123", False)
+
+
+def test_d7_a_simulated_model_marks_the_whole_council() -> None:
+    mixed = roster_of(council_spec(VLLM, {**SIMULATED, "name": "pretender"}))
+    assert mixed.is_simulated
+    assert [model.simulated for model in mixed.models] == [False, True]
+    assert not roster_of(council_spec(VLLM)).is_simulated
+
+
+def test_councils_share_what_they_declare_alike() -> None:
+    one = roster_of(council_spec(SIMULATED, seats=1), "one")
+    two = roster_of(council_spec({**SIMULATED, "name": "other"}, seats=9), "two")
+    assert [server.name for server in one.servers] == [server.name for server in two.servers]
+    assert one.runner == two.runner
+
+
+def test_models_of_one_council_share_a_server_too() -> None:
+    twice = roster_of(council_spec(VLLM, {**VLLM, "name": "again"}))
+    assert len(twice.servers) == 1
+    assert twice.server_of["small"] == twice.server_of["again"]
+
+
+def test_what_is_dedicated_is_shared_with_nobody() -> None:
+    spec = council_spec({**VLLM, "dedicated": True}, runner={"dedicated": True})
+    one, two = roster_of(spec, "one"), roster_of(spec, "two")
+    assert one.servers[0].name != two.servers[0].name
+    assert one.runner != two.runner
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revision": "def"},
+        {"image": "mine"},
+        {"maxModelLen": 8192},
+        {"gpu": {}},
+        {"gpu": {"memoryUtilizationPercent": 40}},
+        {"weights": {"hub": {"cacheClaimName": "cache"}}},
+        {"weights": {"persistentVolumeClaim": {"claimName": "w", "path": "m"}}},
+    ],
+)
+def test_d11_every_property_of_a_model_makes_another_server(change: Body) -> None:
+    changed = {"name": "small", "vllm": {**VLLM["vllm"], **change}}
+    assert roster_of(council_spec(changed)).servers[0].name != roster_of(council_spec(VLLM)).servers[0].name
+
+
+@pytest.mark.parametrize(
+    "change", ["accuracyPercent", "latencyMilliseconds", "failurePercent", "malformedPercent", "seed"]
+)
+def test_d11_every_property_of_a_simulated_model_makes_another_server(change: str) -> None:
+    changed = {"name": "small", "simulated": {**SIMULATED["simulated"], change: 3}}
+    assert roster_of(council_spec(changed)).servers[0].name != roster_of(council_spec(SIMULATED)).servers[0].name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"runner": {"maxConcurrentDeliberations": 2}},
+        {"runner": {"image": "mine"}},
+        {"models": [ENDPOINT]},
+    ],
+)
+def test_d11_what_a_runner_needs_makes_another_runner(change: Body) -> None:
+    assert roster_of({**council_spec(), **change}).runner != roster_of(council_spec()).runner
+
+
+def test_seats_roles_and_sampling_disturb_neither_server_nor_runner() -> None:
+    spec = council_spec(seats=7)
+    spec["members"][0] |= {"role": "QA", "instructions": "Doubt.", "sampling": {"temperatureMilli": 1}}
+    changed, plain = roster_of(spec), roster_of(council_spec())
+    assert changed.servers == plain.servers
+    assert changed.runner == plain.runner
+
+
+def test_images_default_to_the_settings_for_cpu_and_gpu() -> None:
+    assert roster_of(council_spec(VLLM)).servers[0].image == SETTINGS.images.vllm_cpu
+    on_gpu = {"name": "small", "vllm": {"model": "m", "gpu": {}}}
+    assert roster_of(council_spec(on_gpu)).servers[0].image == SETTINGS.images.vllm
+    assert roster_of(council_spec()).runner_image == SETTINGS.images.runner
+
+
+def test_a_new_release_starts_new_servers_beside_the_old_ones() -> None:
+    newer = replace(SETTINGS, images=Images("operator:2", "runner:2", "vllm:2", "vllm-cpu:2"))
+    before, after = roster_of(council_spec()), roster_of(council_spec(), settings=newer)
+    assert before.servers[0].name != after.servers[0].name
+    assert before.runner != after.runner
+
+
+def test_secrets_are_named_once_and_in_order() -> None:
+    def endpoint(name: str, secret: str) -> Body:
+        reference = {"name": secret, "key": "k"}
+        return {"name": name, "endpoint": {"url": "http://x/v1", "modelName": "m", "apiKeySecretRef": reference}}
+
+    assert roster_of(council_spec(endpoint("a", "z"), endpoint("b", "y"), endpoint("c", "z"))).secrets == ("y", "z")
+
+
+def test_an_impossible_spec_needs_nothing() -> None:
+    body = council({"models": [], "members": []})
+    assert find_roster(body, SETTINGS) is None
+    assert council_models(body, SETTINGS) == ()
+    assert runner_name(body, SETTINGS) == ""
+
+
+def test_a_possible_spec_is_found() -> None:
+    assert find_roster(council(), SETTINGS) == roster_of(council_spec())
+    assert council_models(council(), SETTINGS) == roster_of(council_spec()).models
+    assert runner_name(council(), SETTINGS) == roster_of(council_spec()).runner

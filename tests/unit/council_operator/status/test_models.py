@@ -1,0 +1,144 @@
+from typing import Any
+
+import pytest
+
+from council_operator.plan.roster import build_roster
+from council_operator.status.conditions import Finding
+from council_operator.status.models import summarise_models
+from deliberation.api.v1alpha1.council import ModelStatus
+from deliberation.protocol.messages import ProbeResult
+from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
+from fakes.fake_world import FakeWorld
+
+Body = dict[str, Any]
+
+
+def world_of(*models: Body, is_up: bool = True) -> FakeWorld:
+    world = FakeWorld()
+    world.create(council(council_spec(*models)))
+    world.settle()
+    if is_up:
+        world.start_servers()
+        world.start_runners()
+    return world
+
+
+def summary(world: FakeWorld) -> tuple[tuple[ModelStatus, ...], Finding]:
+    return summarise_models(world.observe_council("architects"), build_roster(world.councils["architects"], SETTINGS))
+
+
+def test_a_server_that_answers_is_ready_before_anybody_probed_it() -> None:
+    (model,), finding = summary(world_of(VLLM))
+    assert model.ready
+    assert (model.name, model.model_name, model.revision) == ("small", "Qwen/Qwen3-0.6B", "abc123")
+    assert model.deployment is not None
+    assert (finding.type, finding.status, finding.message) == ("ModelsAvailable", True, "1 of 1 models answer")
+
+
+def test_a_starting_server_says_what_it_is_doing() -> None:
+    (model,), finding = summary(world_of(VLLM, is_up=False))
+    assert not model.ready
+    assert finding.reason == "ModelStarting"
+    assert f"Deployment {model.deployment} starts" in finding.message
+
+
+def test_a_server_that_is_not_there_yet_is_being_created() -> None:
+    world = world_of(VLLM, is_up=False)
+    world.children.clear()
+    assert "is being created" in summary(world)[1].message
+
+
+def test_an_endpoint_is_ready_when_the_runner_has_reached_it() -> None:
+    world = world_of(ENDPOINT)
+    assert summary(world)[1].reason == "Pending"
+    world.probes = (ProbeResult(name="small"),)
+    (model,), finding = summary(world)
+    assert model.ready
+    assert model.deployment is None
+    assert finding.status is True
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("SecretMissing", "create key token of Secret llm-key in namespace team-a"),
+        ("Unauthorized", "put a valid key into token of Secret llm-key in namespace team-a"),
+        ("EndpointUnreachable", "check the url"),
+        ("ModelNotServed", "check that the server serves big"),
+    ],
+)
+def test_what_the_runner_found_comes_with_what_to_do(reason: str, advice: str) -> None:
+    world = world_of(ENDPOINT)
+    world.probes = (ProbeResult(name="small", reason=reason, message="found"),)
+    _, finding = summary(world)
+    assert (finding.status, finding.reason) == (False, reason)
+    assert finding.message.startswith("model small: found; ")
+    assert advice in finding.message
+
+
+def test_a_reason_of_a_newer_runner_is_shown_in_the_text() -> None:
+    world = world_of(ENDPOINT)
+    world.probes = (ProbeResult(name="small", reason="SomethingNew"),)
+    _, finding = summary(world)
+    assert (finding.reason, finding.message) == ("ModelUnavailable", "model small: SomethingNew")
+
+
+def test_an_open_endpoint_that_wants_a_key_is_told_where_to_put_it() -> None:
+    world = world_of({"name": "small", "endpoint": {"url": "http://x/v1", "modelName": "m"}})
+    world.probes = (ProbeResult(name="small", reason="Unauthorized", message="HTTP 401"),)
+    assert "into apiKeySecretRef" in summary(world)[1].message
+
+
+def pod(server: str | None, **status: Any) -> Body:
+    return {"metadata": {"name": f"{server}-x", "labels": {"app.kubernetes.io/instance": server}}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "reason", "text"),
+    [
+        (
+            {"reason": "ImagePullBackOff", "message": "not found"},
+            "ModelUnavailable",
+            "not found; check the image",
+        ),
+        (
+            {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'},
+            "SecretMissing",
+            'CreateContainerConfigError: secret "hf" not found; create the Secret',
+        ),
+        ({"reason": "CreateContainerConfigError", "message": "bad"}, "ModelUnavailable", "logs"),
+        ({"reason": "CrashLoopBackOff"}, "ModelUnavailable", "see kubectl -n team-a logs"),
+    ],
+)
+def test_what_keeps_the_pod_is_named_with_the_pod(waiting: Body, reason: str, text: str) -> None:
+    world = world_of(VLLM, is_up=False)
+    server = summary(world)[0][0].deployment
+    world.pods = [pod(server, containerStatuses=[{"state": {"waiting": waiting}}])]
+    (model,), finding = summary(world)
+    assert finding.reason == reason
+    assert f"Pod {server}-x: " in finding.message
+    assert text in finding.message
+    assert model.message is not None
+    assert text in model.message
+
+
+def test_a_deployment_that_may_create_no_pod_says_why() -> None:
+    world = world_of(VLLM, is_up=False)
+    server = summary(world)[0][0].deployment
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    world.children["Deployment", str(server)]["status"] = {"conditions": [{"type": "Progressing"}, refused]}
+    assert "gets no pod: exceeded quota" in summary(world)[1].message
+
+
+def test_the_condition_lists_every_model_that_is_missing() -> None:
+    world = world_of(VLLM, {**ENDPOINT, "name": "far"})
+    world.probes = (ProbeResult(name="far", reason="EndpointUnreachable", message="no route"),)
+    models, finding = summary(world)
+    assert [model.ready for model in models] == [True, False]
+    assert finding.message.startswith("model far: no route")
+
+
+def test_d7_a_simulated_model_says_so() -> None:
+    models, _ = summary(world_of(VLLM, {**SIMULATED, "name": "pretender"}))
+    assert [model.simulated for model in models] == [False, True]
+    assert models[1].model_name == "simulated"

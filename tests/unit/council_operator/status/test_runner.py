@@ -1,0 +1,104 @@
+from typing import Any
+
+import pytest
+
+from council_operator.plan.roster import build_roster
+from council_operator.status.conditions import Finding
+from council_operator.status.runner import summarise_runner
+from deliberation.api.v1alpha1.council import RunnerStatus
+from fakes.bodies import SETTINGS, council
+from fakes.fake_world import FakeWorld
+
+Body = dict[str, Any]
+
+
+def world_of(*, is_up: bool = True) -> FakeWorld:
+    world = FakeWorld()
+    world.create(council())
+    world.settle()
+    if is_up:
+        world.start_runners()
+    return world
+
+
+def summary(world: FakeWorld) -> tuple[RunnerStatus, Finding]:
+    return summarise_runner(world.observe_council("architects"), build_roster(world.councils["architects"], SETTINGS))
+
+
+def test_a_runner_that_runs_and_beats_is_ready() -> None:
+    status, finding = summary(world_of())
+    assert (finding.type, finding.status) == ("RunnerReady", True)
+    assert (status.phase, status.ray_cluster) == ("Running", f"{status.ray_job}-x")
+
+
+def test_a_runner_that_is_not_there_yet() -> None:
+    world = world_of()
+    world.children.clear()
+    status, finding = summary(world)
+    assert (finding.reason, finding.message) == ("RunnerStarting", f"RayJob {status.ray_job} is being created")
+    assert (status.phase, status.ray_cluster) == ("Unknown", None)
+
+
+def test_a_runner_that_starts() -> None:
+    assert summary(world_of(is_up=False))[1].reason == "RunnerStarting"
+
+
+def test_a_runner_whose_pod_cannot_start_names_pod_and_reason() -> None:
+    world = world_of(is_up=False)
+    name = summary(world)[0].ray_job
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    metadata = {"name": "head", "labels": {"app.kubernetes.io/instance": name}}
+    world.pods = [{"metadata": metadata, "status": {"containerStatuses": [waiting]}}]
+    _, finding = summary(world)
+    assert finding.reason == "RunnerFailed"
+    assert finding.message.startswith("Pod head: ImagePullBackOff: no such image; see kubectl -n team-a describe")
+
+
+def test_without_kuberay_the_condition_says_what_to_install() -> None:
+    world = world_of()
+    world.kuberay_installed = False
+    _, finding = summary(world)
+    assert finding.reason == "KubeRayNotInstalled"
+    assert "install the KubeRay operator, version 1.6 or newer" in finding.message
+
+
+def test_a_failed_runner_says_why_without_its_log() -> None:
+    world = world_of()
+    log = "Job entrypoint command failed, last available logs: the model said hello"
+    world.end_runners({"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": log})
+    _, finding = summary(world)
+    assert finding.reason == "RunnerFailed"
+    assert "is Failed (AppFailed)" in finding.message
+    assert "hello" not in finding.message
+
+
+def test_a_refused_runner_shows_kuberays_words() -> None:
+    world = world_of()
+    world.end_runners({"jobDeploymentStatus": "ValidationFailed", "message": "name is too long"})
+    assert "KubeRay refuses RayJob" in summary(world)[1].message
+    assert "name is too long" in summary(world)[1].message
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(30, True), (31, False)])
+def test_thirty_seconds_without_a_heartbeat_are_silence(seconds: int, *, status: bool) -> None:
+    world = world_of()
+    world.pass_time(seconds)
+    _, finding = summary(world)
+    assert finding.status is status
+    assert finding.reason == ("Ready" if status else "RunnerSilent")
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(59, "RunnerStarting"), (60, "RunnerSilent")])
+def test_the_first_heartbeat_is_awaited_for_a_minute(seconds: int, reason: str) -> None:
+    world = world_of()
+    world.beats_ms.clear()
+    world.pass_time(seconds)
+    assert summary(world)[1].reason == reason
+
+
+def test_without_nats_nobody_can_tell() -> None:
+    world = world_of()
+    world.bus_is_up = False
+    world.pass_time(3600)
+    _, finding = summary(world)
+    assert (finding.status, finding.reason) == (None, "BusUnavailable")
