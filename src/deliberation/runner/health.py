@@ -14,7 +14,6 @@ from deliberation.runner.faults import describe
 from deliberation.runner.secret_files import read_api_key
 
 BEAT_MS = 5_000
-RETRY_MS = 2_000
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +63,6 @@ class Probes:
     def __init__(self, prober: Prober, secrets_dir: Path) -> None:
         self._prober = prober
         self._secrets_dir = secrets_dir
-
-    async def serve(self, namespace: str, runner: str, bus: Bus, clock: Clock) -> None:
-        """Be asked from now on; while the bus is away, try until it lets us listen."""
-        while True:
-            try:
-                await bus.serve_probes(namespace, runner, self.answer)
-            except BusUnavailableError as error:
-                log.warning("no probes for now: %s", describe(error))
-                await sleep(clock, RETRY_MS)
-            else:
-                return
 
     async def answer(self, request: ProbeRequest) -> ProbeReply:
         """Probe every model of the request, all at once."""

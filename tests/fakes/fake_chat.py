@@ -1,0 +1,40 @@
+"""A fake model client: it replies by a script, without a server, and remembers what it was asked."""
+
+import asyncio
+
+from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
+from deliberation.runner.clock import Clock
+
+
+class FakeChat:
+    """Implements `runner.seat.Chat` and `runner.health.Prober`. `text` is every reply; `error` is raised instead."""
+
+    def __init__(self, text: str = '{"answer": "yes"}') -> None:
+        self.text = text
+        self.error: ModelError | None = None
+        self.usage = Usage(calls=1, prompt_tokens=10, completion_tokens=2)
+        self.requests: list[ChatRequest] = []
+        self.keys: list[str | None] = []
+        self.pass_on = asyncio.Event()
+        self.pass_on.set()
+        self.aborted = 0
+
+    async def complete(
+        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+    ) -> Reply:
+        del address, deadline_ms, clock
+        self.requests.append(request)
+        self.keys.append(api_key)
+        try:
+            await self.pass_on.wait()
+        except asyncio.CancelledError:
+            self.aborted += 1
+            raise
+        if self.error:
+            raise self.error
+        return Reply(self.text, "stop", self.usage)
+
+    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
+        self.keys.append(api_key)
+        return ProbeResult(name=address.name)
