@@ -1,11 +1,14 @@
 """The steps of the tour. Each says what it does, and can be repeated: what is there already is used again."""
 
+import copy
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from clusters import folders
 from demonstration.explain import explain
@@ -114,7 +117,8 @@ def install(kubectl: Kubectl, image_digest: str) -> None:
             text=True,
         )
         if done.returncode != 0:
-            fault = explain(kubectl.within("council-system"), "deployment", "council-operator", None)
+            system = kubectl.within("council-system")
+            fault = explain(system, "deployments", "council-operator", system.find("deployments", "council-operator"))
             raise DemoError(f"helm upgrade --install council-operator: {done.stderr.strip()}\n\n{fault}")
 
 
@@ -125,12 +129,22 @@ def convene(tour: Tour, kubectl: Kubectl) -> None:
         DemoError: it does not become ready in time.
     """
     with step(f"4/5 A Council: kubectl apply -f {tour.council_sample.relative_to(REPOSITORY)}"):
+        council: Body = yaml.safe_load(tour.council_sample.read_text())
         if not tour.simulated:
-            hack("images", "model")
-            for body in model_volume(model_folder()):
+            model = Path(answer_of("images", "model"))
+            for body in model_volume(model.parent):
                 kubectl.apply(body)
-        kubectl.apply(tour.council_sample)
+            council = with_model(council, model.name)
+        kubectl.apply(council)
         show(kubectl, "councils", "reviewers", describe_council, lambda body: is_true(body, "Ready"), COUNCIL_SECONDS)
+
+
+def with_model(council: Body, folder: str) -> Body:
+    """Return the sample Council on the model in `folder` of its claim: the sample's own, or one that the user chose."""
+    chosen = copy.deepcopy(council)
+    vllm = chosen["spec"]["models"][0]["vllm"]
+    vllm["model"] = vllm["weights"]["persistentVolumeClaim"]["path"] = folder
+    return chosen
 
 
 def ask(kubectl: Kubectl) -> Body:

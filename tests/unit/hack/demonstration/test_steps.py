@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from demonstration.steps import Tour, model_volume
+from demonstration.steps import Tour, model_volume, with_model
 
 
 def test_a_simulated_tour_builds_no_model_server() -> None:
@@ -28,3 +28,10 @@ def test_the_volume_is_bound_to_the_claim_of_the_sample() -> None:
     assert claim["metadata"]["name"] == wanted == volume["spec"]["claimRef"]["name"]
     assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
     assert claim["spec"]["accessModes"] == volume["spec"]["accessModes"] == ["ReadOnlyMany"]
+
+
+def test_the_prepared_model_is_that_of_the_sample_and_another_may_take_its_place() -> None:
+    sample = yaml.safe_load(Tour("demo", simulated=False).council_sample.read_text())
+    assert with_model(sample, "gemma3-270m") == sample
+    vllm = with_model(sample, "Qwen3-0.6B")["spec"]["models"][0]["vllm"]
+    assert (vllm["model"], vllm["weights"]["persistentVolumeClaim"]["path"]) == ("Qwen3-0.6B", "Qwen3-0.6B")
