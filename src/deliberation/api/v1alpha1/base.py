@@ -32,7 +32,13 @@ class Model(BaseModel):
 class StatusModel(BaseModel):
     """Base of everything the operator writes: unknown fields are dropped, so a newer operator's status can be read."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON body, with absent fields left out."""
@@ -85,11 +91,17 @@ class Condition(StatusModel):
     """One observation of an object's state, in the shape of `metav1.Condition`."""
 
     type: Annotated[str, Field(max_length=64)]
+    """What it is about"""
     status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    """Whether it is so"""
     reason: Annotated[str, Field(max_length=64)]
+    """Why, as one word that never changes its meaning"""
     message: Annotated[str, Field(max_length=1024)] = ""
+    """Why, for people"""
     last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the status changed last"""
     observed_generation: int = 0
+    """Generation of the spec that it is about"""
 
 
 Conditions = Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_by("type"))]

@@ -297,50 +297,74 @@ class ModelStatus(StatusModel):
     """What is known of one model."""
 
     name: Annotated[str, Field(max_length=63)]
+    """Name of the model in the spec"""
     ready: bool
+    """true if it answers"""
     simulated: bool = False
+    """true if it only pretends"""
     endpoint: Annotated[str, Field(max_length=512)] = ""
+    """Base URL of its server"""
     model_name: Annotated[str, Field(max_length=256)] = ""
+    """Name of the model at that server"""
     revision: Annotated[str | None, Field(max_length=128)] = None
-    deployment: Annotated[
-        str | None, Field(max_length=63, description="Deployment that serves it, absent for an endpoint")
-    ] = None
+    """Revision of the weights, if pinned"""
+    deployment: Annotated[str | None, Field(max_length=63)] = None
+    """Deployment that serves it, absent for an endpoint"""
     message: Annotated[str | None, Field(max_length=1024)] = None
+    """What it waits for, or what is wrong"""
 
 
 class MemberStatus(StatusModel):
     """What is known of one member."""
 
     name: Annotated[str, Field(max_length=63)]
+    """Name of the member in the spec"""
     seats: int
+    """Seats asked for"""
     ready_seats: int
+    """Seats that can answer now"""
 
 
 class RunnerStatus(StatusModel):
     """What is known of the runner."""
 
     ray_job: Annotated[str, Field(max_length=63)]
+    """RayJob that runs the seats"""
     ray_cluster: Annotated[str | None, Field(max_length=63)] = None
+    """RayCluster that KubeRay made for it"""
     phase: Annotated[str, Field(max_length=63)] = "Unknown"
+    """KubeRay's word for where the RayJob is"""
 
 
 class QueueStatus(StatusModel):
     """Deliberations of this Council, by where they are."""
 
     queued: int = 0
+    """Deliberations that wait"""
     running: int = 0
+    """Deliberations in work"""
     finished: int = 0
+    """Deliberations at their end"""
 
 
 class CouncilStatus(StatusModel):
     """What the operator reports."""
 
     observed_generation: int = -1
+    """Generation of the spec that this status is about; -1 before the operator has seen it"""
     conditions: Conditions = ()
+    """What is so and what is not; Ready is the one to wait for"""
     models: Annotated[tuple[ModelStatus, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
-    model_count: Annotated[str, Field(max_length=16, description="Ready models of all, for people")] = ""
+    """The models, as they are"""
+    model_count: Annotated[str, Field(max_length=16)] = ""
+    """Ready models of all, for people"""
     members: Annotated[tuple[MemberStatus, ...], Field(max_length=16, json_schema_extra=by_name())] = ()
-    seat_count: Annotated[str, Field(max_length=16, description="Ready seats of all, for people")] = ""
-    simulated: Annotated[bool, Field(description="true if any model of the Council only pretends")] = False
+    """The members, as they are"""
+    seat_count: Annotated[str, Field(max_length=16)] = ""
+    """Ready seats of all, for people"""
+    simulated: bool = False
+    """true if any model of the Council only pretends"""
     runner: RunnerStatus | None = None
+    """The runner, as it is"""
     queue: QueueStatus = QueueStatus()
+    """Deliberations of this Council, by where they are"""

@@ -36,170 +36,239 @@ class Progress(StatusModel):
     """How far the run is."""
 
     stage: ShortText
+    """propose, judge, aggregate or finished"""
     proposals: int = 0
+    """Valid proposals so far"""
     expected: int = 0
+    """Proposals that the Council can give: its seats"""
     ballots: int = 0
+    """Ballots so far"""
     abstentions: int = 0
+    """Seats that gave nothing usable, counted once in each stage"""
 
 
 class ResolvedStrategy(StatusModel):
     """Which strategy ran, and why."""
 
     resolved: ShortText
+    """The strategy that runs"""
     reason: ShortText
+    """Why it was chosen"""
 
 
 class Result(StatusModel):
     """The answer of the Council."""
 
     answer: Annotated[str, Field(max_length=MAX_ANSWER_BYTES)]
+    """The answer, cut to 2 KiB"""
     type: ShortText
-    proposal_id: Annotated[Id, Field(description="The proposal that the answer comes from")]
+    """The question's answer.type"""
+    proposal_id: Id
+    """The proposal that the answer comes from"""
     rationale: Annotated[str, Field(max_length=MAX_RATIONALE_BYTES)] = ""
-    tied: Annotated[bool, Field(description="true if another answer did as well; the order then decides nothing")] = (
-        False
-    )
+    """Why, in the words of the proposal, cut to 1 KiB"""
+    tied: bool = False
+    """true if another answer did as well; the order then decides nothing"""
 
 
 class CriterionScore(StatusModel):
     """How judges scored one criterion of one proposal."""
 
     name: Id
-    mean_milli: Annotated[int, Field(description="Mean of the raw scores, 1000 to 5000")]
+    """Name of the criterion"""
+    mean_milli: int
+    """Mean of the raw scores, 1000 to 5000"""
     ballots: int
+    """Ballots that scored it"""
 
 
 class RankedProposal(StatusModel):
     """One proposal, with what the others made of it."""
 
     id: Id
+    """The proposal, told apart from all others of the Deliberation"""
     rank: int
+    """Place, 1 being the best; proposals that tie share one"""
     tied_with: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
+    """Proposals that share the rank"""
     member: Id
+    """Member whose seat proposed it"""
     seat: Id
+    """Seat that proposed it"""
     model: ShortText
+    """Model that the seat asked"""
     answer: Annotated[str, Field(max_length=MAX_ANSWER_BYTES)]
-    truncated: Annotated[bool, Field(description="true if the answer is longer; the whole lies in the ledger")] = False
-    sha256: Annotated[str, Field(max_length=64, description="Digest of the whole answer")]
-    score_milli: Annotated[int | None, Field(description="Panel: mean of the judges' z-scores; 0 is average")] = None
-    stderr_milli: Annotated[
-        int | None, Field(description="Panel: standard error of the score; absent with one ballot")
-    ] = None
+    """The answer, cut to 2 KiB or, where there is much to show, to less"""
+    truncated: bool = False
+    """true if the answer is longer; the whole lies in the ledger"""
+    sha256: Annotated[str, Field(max_length=64)]
+    """Digest of the whole answer"""
+    score_milli: int | None = None
+    """Panel: mean of the judges' z-scores; 0 is average"""
+    stderr_milli: int | None = None
+    """Panel: standard error of the score; absent with one ballot"""
     criteria: Annotated[tuple[CriterionScore, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
-    ballots: Annotated[int, Field(description="Ballots that scored it")] = 0
-    votes_milli: Annotated[int | None, Field(description="Vote: weight of the seats that gave this answer")] = None
+    """Panel: scores by criterion"""
+    ballots: int = 0
+    """Ballots that scored it"""
+    votes_milli: int | None = None
+    """Vote: weight of the seats that gave this answer"""
     tokens: int = 0
+    """Tokens that the seat wrote for it"""
 
 
 class AbstentionStatus(StatusModel):
     """A seat that gave nothing usable, and why."""
 
     seat: Id
+    """The seat"""
     stage: ShortText
+    """What it was asked to do: propose or judge"""
     reason: ShortText
+    """Why it gave nothing, as one word"""
     message: ShortText = ""
+    """Why, for people"""
 
 
 class AnswerCount(StatusModel):
     """How many seats gave one answer."""
 
     answer: Annotated[str, Field(max_length=256)]
+    """The answer, cut to 256 characters"""
     seats: int
+    """Seats that gave it"""
     weight_milli: int
+    """Weight of these seats, in thousandths"""
 
 
 class Votes(StatusModel):
     """How the seats voted."""
 
     counts: Annotated[tuple[AnswerCount, ...], Field(max_length=26)] = ()
+    """Vote: answers, the one with the most weight first"""
     winner_share_milli: int | None = None
-    margin_milli: Annotated[
-        int | None, Field(description="Lead of the winner over the runner-up, as a share of all votes")
-    ] = None
+    """Share of all votes, by weight, that the winner has, in thousandths"""
+    margin_milli: int | None = None
+    """Lead of the winner over the runner-up, as a share of all votes"""
     abstentions: Annotated[tuple[AbstentionStatus, ...], Field(max_length=64)] = ()
+    """Seats that gave nothing usable"""
 
 
 class Agreement(StatusModel):
     """How much the judges agree."""
 
-    summary: Annotated[ShortText, Field(description="For people: W=0.84, or the winner's share of votes")]
-    kendall_w_milli: Annotated[
-        int | None, Field(description="Kendall's W over the judges' rankings, corrected for ties")
-    ] = None
+    summary: ShortText
+    """For people: W=0.84, or the winner's share of votes"""
+    kendall_w_milli: int | None = None
+    """Kendall's W over the judges' rankings, corrected for ties"""
     judges: int = 0
+    """Ballots that the measure rests on"""
 
 
 class StageUsage(StatusModel):
     """Calls and tokens of one stage."""
 
     name: Id
+    """propose or judge"""
     calls: int = 0
+    """Calls that the model servers answered"""
     prompt_tokens: int = 0
+    """Tokens read"""
     completion_tokens: int = 0
+    """Tokens written"""
 
 
 class UsageStatus(StatusModel):
     """Calls, tokens and time of the whole Deliberation."""
 
     calls: int = 0
+    """Calls that the model servers answered"""
     prompt_tokens: int = 0
+    """Tokens read"""
     cached_tokens: int = 0
+    """Of these, tokens that a server had read before"""
     completion_tokens: int = 0
+    """Tokens written"""
     total_tokens: int = 0
+    """Tokens read and written"""
     by_stage: Annotated[tuple[StageUsage, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
-    wall_milliseconds: Annotated[int | None, Field(description="From admission to the verdict")] = None
+    """The same, stage by stage"""
+    wall_milliseconds: int | None = None
+    """From admission to the verdict"""
 
 
 class ModelRecord(StatusModel):
     """One model that took part."""
 
     name: Id
+    """Name of the model in the Council"""
     model: ShortText
+    """Name of the model at its server"""
     revision: Annotated[str | None, Field(max_length=128)] = None
+    """Revision of the weights, if pinned"""
     simulated: bool = False
+    """true if it only pretended"""
 
 
 class Reproducibility(StatusModel):
     """What another run needs to be comparable."""
 
     seed: int
-    prompt_sha256: Annotated[str, Field(max_length=64, description="Digest of the text that all seats share")]
+    """The seed of the spec"""
+    prompt_sha256: Annotated[str, Field(max_length=64)]
+    """Digest of the text that all seats share"""
     engine_version: ShortText
+    """Version of council-operator that made the result"""
     models: Annotated[tuple[ModelRecord, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
+    """The models that took part"""
 
 
 class TranscriptReference(StatusModel):
     """Where every entry of the run lies."""
 
     stream: ShortText
+    """JetStream stream"""
     subject: ShortText
+    """Subject that selects every entry of the run"""
 
 
 class DeliberationStatus(StatusModel):
     """What the operator reports."""
 
     observed_generation: int = -1
+    """Generation of the spec that this status is about; -1 before the operator has seen it"""
     phase: Phase = Phase.PENDING
     conditions: Conditions = ()
-    start_time: Annotated[
-        str | None,
-        Field(json_schema_extra={"format": "date-time"}, description="Admission: the timeout counts from here"),
-    ] = None
+    """What is so and what is not; Succeeded is the one to wait for"""
+    start_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
+    """Admission: the timeout counts from here"""
     completion_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
+    """Verdict"""
     attempt: int = 1
-    council: Annotated[str | None, Field(max_length=63, description="uid of the Council that took the question")] = None
+    """Number of the run"""
+    council: Annotated[str | None, Field(max_length=63)] = None
+    """uid of the Council that took the question"""
     progress: Progress | None = None
+    """How far the run is"""
     strategy: ResolvedStrategy | None = None
-    simulated: Annotated[bool, Field(description="true if any model of the Council only pretended")] = False
-    answer: Annotated[
-        str | None,
-        Field(max_length=MAX_ANSWER_LINE, description="Beginning of the result's answer on one line, for people only"),
-    ] = None
+    """Which strategy runs, and why"""
+    simulated: bool = False
+    """true if any model of the Council only pretended"""
+    answer: Annotated[str | None, Field(max_length=MAX_ANSWER_LINE)] = None
+    """Beginning of the result's answer on one line, for people only"""
     result: Result | None = None
+    """The answer of the Council; absent before the end"""
     proposals: Annotated[tuple[RankedProposal, ...], Field(max_length=10)] = ()
+    """The topK proposals, best first"""
     votes: Votes | None = None
+    """How the seats voted"""
     agreement: Agreement | None = None
+    """How much the seats agree"""
     warnings: Annotated[tuple[ShortText, ...], Field(max_length=16)] = ()
+    """What to know before trusting the result"""
     usage: UsageStatus | None = None
+    """What it cost"""
     reproducibility: Reproducibility | None = None
+    """What another run needs to be comparable"""
     transcript_ref: TranscriptReference | None = None
+    """Where every entry of the run lies"""
