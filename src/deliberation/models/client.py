@@ -1,0 +1,239 @@
+"""Calls of OpenAI-compatible chat servers, within a deadline and without surprises.
+
+Written on aiohttp, which the operator brings anyway: what is needed is one POST and one GET, with our own rules for
+deadlines, retries and what may be told. A vendor's client would bring a second HTTP stack and rules of its own.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import aiohttp
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
+from deliberation.models.replies import MalformedReplyError, read_completion, read_model_names, read_usage
+from deliberation.models.retrying import choose_pause_seconds, read_retry_after
+from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
+
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+CONNECT_SECONDS = 10
+PROBE_SECONDS = 5
+CONNECTIONS = 256
+
+OK = 200
+NOT_FOUND = 404
+UNAUTHORIZED = frozenset({401, 403})
+WORTH_RETRYING = frozenset({429, 500, 502, 503, 504})
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now_ms(self) -> int:
+        """Return the milliseconds since the epoch."""
+
+
+class _TransientError(Exception):
+    """A try failed, and the next one may not. `retry_after` is the pause in seconds that the server asks for."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ChatClient:
+    """Calls chat models. One instance keeps connections open to all servers that it calls; close it in the end.
+
+    Args:
+        draw: gives numbers from 0 to 1, for the jitter of pauses.
+    """
+
+    def __init__(self, *, draw: Callable[[], float] = random.random) -> None:
+        self._draw = draw
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def complete(
+        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+    ) -> Reply:
+        """Return the model's reply. Its `usage` counts every try that the server answered.
+
+        Servers that are overloaded or away are asked again until the deadline, with growing pauses, or with those that
+        they ask for. The text is what the model wrote, unchecked.
+
+        Raises:
+            ModelError: there is no reply; the reason tells why.
+        """
+        tries = 0
+        fault = "it was not asked"
+        while (remaining_ms := deadline_ms - clock.now_ms()) > 0:
+            try:
+                return await self._try(address, api_key, request, remaining_ms / 1000)
+            except _TransientError as error:
+                tries += 1
+                fault = str(error)
+                pause = choose_pause_seconds(tries, error.retry_after, self._draw())
+            if pause * 1000 >= deadline_ms - clock.now_ms():
+                break
+            await asyncio.sleep(pause)
+        raise ModelError(
+            AbstentionReason.MODEL_UNAVAILABLE,
+            f"Model {address.name} gave no answer before the deadline, after {max(tries, 1)} tries: {fault}",
+        )
+
+    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
+        """Return whether the server answers within a few seconds, lets us in and serves the model."""
+        try:
+            status, _, body = await self._exchange("GET", address, "models", api_key, PROBE_SECONDS)
+        except (_TransientError, ModelError) as error:
+            return _probed(address, Reason.ENDPOINT_UNREACHABLE, str(error))
+        return _judge_probe(address, status, body)
+
+    async def close(self) -> None:
+        """Close all connections; safe to repeat."""
+        if self._opened is not None:
+            await self._opened.close()
+            self._opened = None
+
+    async def _try(self, address: ModelAddress, api_key: str | None, request: ChatRequest, seconds: float) -> Reply:
+        status, retry_after, body = await self._exchange(
+            "POST", address, "chat/completions", api_key, seconds, build_body(address, request)
+        )
+        if status in WORTH_RETRYING:
+            raise _TransientError(f"HTTP {status}", read_retry_after(retry_after))
+        if status in UNAUTHORIZED:
+            raise ModelError(
+                AbstentionReason.UNAUTHORIZED,
+                f"The server of model {address.name} answers HTTP {status}: check the API key",
+            )
+        if status != OK:
+            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, _explain_refusal(address, status, body))
+        try:
+            return read_completion(body)
+        except MalformedReplyError as error:
+            raise ModelError(
+                AbstentionReason.MALFORMED_ANSWER,
+                f"The server of model {address.name} answered with no chat completion: {error}",
+                read_usage(body),
+            ) from None
+
+    async def _exchange(
+        self,
+        method: str,
+        address: ModelAddress,
+        path: str,
+        api_key: str | None,
+        seconds: float,
+        body: dict[str, Any] | None = None,
+    ) -> tuple[int, str | None, bytes]:
+        """Return status, Retry-After and body of one exchange.
+
+        Raises:
+            _TransientError: no connection, or no answer in time.
+            ModelError: the answer is too large, or the address is no address.
+        """
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        url = f"{address.base_url.rstrip('/')}/{path}"
+        try:
+            # A redirect would take the key and the question to where nobody declared them to go.
+            async with self._session.request(
+                method, url, json=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                content = await _read_bounded(response)
+                return response.status, response.headers.get("Retry-After"), content
+        except TimeoutError:
+            raise _TransientError("it did not answer in time") from None
+        except aiohttp.InvalidURL:
+            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, f"The URL of model {address.name} is none") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _TransientError(_explain_connection(error)) from None
+        except ValueError:
+            message = f"Model {address.name} cannot be asked: its URL or its API key holds what a request cannot carry"
+            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, message) from None
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        """Return the session; it is opened at the first call, because that runs in the event loop."""
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._opened
+
+
+def build_body(address: ModelAddress, request: ChatRequest) -> dict[str, Any]:
+    """Return the body of a chat completion. A schema goes where servers enforce it."""
+    body: dict[str, Any] = {
+        "model": address.model_name,
+        "messages": list(request.messages),
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+    }
+    if request.schema is not None:
+        json_schema = {"name": request.schema_name, "schema": request.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": json_schema}
+    return body
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body, or raise ModelError as soon as it is longer than we take."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MAX_RESPONSE_BYTES:
+            response.close()
+            message = f"The server answered with more than {MAX_RESPONSE_BYTES} bytes"
+            raise ModelError(AbstentionReason.MALFORMED_ANSWER, message, Usage(calls=1))
+    return bytes(content)
+
+
+def _explain_refusal(address: ModelAddress, status: int, body: bytes) -> str:
+    """Return what a refusal means, in our words: the server's may repeat the question."""
+    told = body[:10_000].lower()
+    if b"context length" in told or b"context_length" in told:
+        return (
+            f"The question and the answer are too long for model {address.name}: shorten the context, lower the "
+            "member's sampling.maxTokens, or raise the model's maxModelLen"
+        )
+    if status == NOT_FOUND:
+        return f"The server of model {address.name} answers HTTP 404: check its URL and the name of the model"
+    return f"The server of model {address.name} refuses the request with HTTP {status}"
+
+
+def _explain_connection(error: Exception) -> str:
+    """Return why there is no connection, without what an exception may hold of a URL."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "its host name is unknown"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return "its certificate is not trusted, or TLS failed"
+        case aiohttp.ClientConnectorError() | ConnectionError():
+            return "nothing listens at its address, or a network policy is in the way"
+        case _:
+            return f"the connection failed ({type(error).__name__})"
+
+
+def _judge_probe(address: ModelAddress, status: int, body: bytes) -> ProbeResult:
+    """Return what a server's answer to /models says about the model."""
+    if status in UNAUTHORIZED:
+        return _probed(address, Reason.UNAUTHORIZED, f"the server answers HTTP {status}: check the API key")
+    if status == NOT_FOUND:
+        advice = "the server knows no /models: its URL should end with the API's version, such as /v1"
+        return _probed(address, Reason.ENDPOINT_UNREACHABLE, advice)
+    if status != OK:
+        return _probed(address, Reason.ENDPOINT_UNREACHABLE, f"the server answers HTTP {status} to /models")
+    try:
+        names = read_model_names(body)
+    except MalformedReplyError as error:
+        return _probed(address, Reason.ENDPOINT_UNREACHABLE, f"the server's list of models is malformed: {error}")
+    if address.model_name not in names:
+        return _probed(address, Reason.MODEL_NOT_SERVED, f"the server does not serve {address.model_name}")
+    return ProbeResult(name=address.name)
+
+
+def _probed(address: ModelAddress, reason: Reason, message: str) -> ProbeResult:
+    return ProbeResult(name=address.name, reason=reason, message=f"Model {address.name}: {message}")
