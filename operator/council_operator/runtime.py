@@ -11,18 +11,13 @@ from aiohttp import web
 from council_operator.handlers import watch
 from council_operator.http import build_application
 from council_operator.kube.client import KubernetesClient
-from council_operator.loops import Key, Loops
+from council_operator.loops import Loops
 from council_operator.observe.council import CouncilObserver
-from council_operator.observe.deliberation import observe as observe_deliberation
 from council_operator.observe.probes import Probes
-from council_operator.plan import council as council_plan
-from council_operator.plan import deliberation as deliberation_plan
-from council_operator.plan.observed import CouncilObserved, DeliberationObserved
-from council_operator.reconcile import Reconciler, Steps
+from council_operator.reconcile import Reconciler
 from council_operator.settings import Settings
-from council_operator.status import council as council_status
-from council_operator.status import deliberation as deliberation_status
-from council_operator.telemetry import BUS_CONNECTED, OBJECTS, count_finished
+from council_operator.steps import build_steps
+from council_operator.telemetry import BUS_CONNECTED, OBJECTS
 from council_operator.wakes import Wakes
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import BusUnavailableError
@@ -63,7 +58,8 @@ class Runtime:
         loops = Loops()
         wakes = Wakes(loops.wake, time.monotonic)
         council_observer = CouncilObserver(kubernetes, bus, wakes, Probes(bus, time.monotonic), settings.render, now_ms)
-        reconciler = Reconciler(_steps(settings, kubernetes, bus, council_observer), kubernetes, bus)
+        steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
+        reconciler = Reconciler(steps, kubernetes, bus)
         loops.begin(reconciler.reconcile, reconciler.report)
         for kind in ("Council", "Deliberation"):
             OBJECTS.labels(kind).set_function(lambda kind=kind: loops.count(kind))  # type: ignore[misc]
@@ -84,29 +80,6 @@ class Runtime:
         await self.site.cleanup()
         await self.bus.close()
         await self.kubernetes.close()
-
-
-def _steps(
-    settings: Settings, kubernetes: KubernetesClient, bus: JetStreamBus, councils: CouncilObserver
-) -> dict[str, Steps[CouncilObserved] | Steps[DeliberationObserved]]:
-    async def observe(key: Key) -> DeliberationObserved | None:
-        return await observe_deliberation(key, kubernetes, bus, now_ms)
-
-    return {
-        "Council": Steps(
-            observe=councils.observe,
-            plan=lambda observed: council_plan.plan(observed, settings.render),
-            summarise=lambda observed: council_status.summarise(observed, settings.render),
-            is_settled=lambda _observed: False,
-        ),
-        "Deliberation": Steps(
-            observe=observe,
-            plan=lambda observed: deliberation_plan.plan(observed, settings.render),
-            summarise=deliberation_status.summarise,
-            is_settled=deliberation_plan.is_settled,
-            measure=count_finished,
-        ),
-    }
 
 
 async def _follow_bus(bus: JetStreamBus, wakes: Wakes, bus_changed: asyncio.Event) -> None:

@@ -12,12 +12,14 @@ from clusters.progress import Progress
 from contract.api_server import ApiServer, RefusedError
 from deliberation.bus.jetstream import JetStreamBus, connect
 from fakes.fake_runner import FakeRunner
-from fakes.nats_server import NatsServer
+from fakes.nats_server import NatsServer, nats_server
 from fakes.operator_process import OperatorProcess
 
-pytest_plugins = ("fakes.nats_server",)
+__all__ = ["nats_server"]
 
 WAIT_SECONDS = 40
+CRD_SECONDS = 120
+"""KubeRay's definitions are megabytes: on a busy machine the API server takes its time to check them."""
 
 Body = dict[str, Any]
 
@@ -83,7 +85,7 @@ def with_kuberay(installed: ApiServer) -> ApiServer:
     """The API server with KubeRay's kinds too, but without KubeRay."""
     program = programs.provide(programs.KUBERAY, folders.from_environment().cache, Progress())
     for file in kuberay.crd_files(program):
-        installed.kubectl("apply", "--server-side", f"--filename={file}")
+        installed.kubectl("apply", "--server-side", f"--filename={file}", within=CRD_SECONDS)
     installed.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     return installed
 

@@ -9,7 +9,7 @@ import pytest
 from clusters import control_plane, folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer
-from contract.operator.conftest import MEMBERS, World, council_body, question_body
+from contract.operator.conftest import CRD_SECONDS, MEMBERS, World, council_body, question_body
 from deliberation.protocol.messages import ProbeResult
 from fakes.fake_kubelet import FakeKubelet
 from fakes.fake_runner import FakeRunner
@@ -136,7 +136,7 @@ async def test_a_cluster_without_kuberay_is_a_condition_that_heals(nats_server: 
             await world.wait_condition(COUNCIL, "RunnerReady", "False", "KubeRayNotInstalled")
             program = programs.provide(programs.KUBERAY, folders.from_environment().cache, Progress())
             for file in kuberay.crd_files(program):
-                await world.kubectl("apply", "--server-side", f"--filename={file}")
+                await asyncio.to_thread(api.kubectl, "apply", "--server-side", f"--filename={file}", within=CRD_SECONDS)
             await world.wait_condition(COUNCIL, "RunnerReady", "False", "RunnerStarting")
         finally:
             operator.kill()
