@@ -31,6 +31,7 @@ async def run(settings: Settings) -> None:
 def main() -> int:
     """Run the operator; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # it tells of every event that it hands to us
     try:
         settings = read_settings(os.environ)
     except SettingsError as error:

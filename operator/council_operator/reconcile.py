@@ -94,10 +94,25 @@ class Reconciler:
             observed = await steps.observe(key)
             if observed is None:
                 return Settled()
-        if await write_status(observed.body, steps.summarise(observed), self._kubernetes):
+        status = steps.summarise(observed)
+        if await write_status(observed.body, status, self._kubernetes):
+            _log_transition(key, observed.body.get("status", {}), status)
             steps.measure(observed)
         if steps.is_settled(observed):
             return Settled()
         soon = AFTER_ACTING_SECONDS if plan.actions else RESYNC_SECONDS
         after = soon if plan.look_again_after is None else plan.look_again_after
         return Again(after, acted=bool(plan.actions))
+
+
+def _log_transition(key: Key, before: Body, after: Body) -> None:
+    """Log what changed for people: the phase, or how ready the object is and why. Reasons are ours, never user text."""
+    old, new = _headline(before), _headline(after)
+    if old != new:
+        logger.info("%s %s/%s: %s -> %s", key.kind, key.namespace, key.name, old, new)
+
+
+def _headline(status: Body) -> str:
+    ready = next((item for item in status.get("conditions", ()) if item["type"] == "Ready"), None)
+    readiness = f"Ready={ready['status']} ({ready['reason']})" if ready else "new"
+    return " ".join(part for part in (status.get("phase", ""), readiness) if part)
