@@ -11,6 +11,7 @@ from typing import Any
 
 from council_operator.plan import council as council_plan
 from council_operator.plan import deliberation as deliberation_plan
+from council_operator.plan import health
 from council_operator.plan.actions import (
     Action,
     Apply,
@@ -24,6 +25,7 @@ from council_operator.plan.actions import (
     Release,
     SetFinalizer,
 )
+from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import BusFault, CouncilObserved, DeliberationObserved
 from council_operator.plan.roster import runner_name
 from council_operator.status import council as council_status
@@ -76,7 +78,7 @@ class FakeWorld:
         runner = runner_name(body, SETTINGS)
         beat = self.beats_ms.get(runner)
         return CouncilObserved(
-            body=copy.deepcopy(body),
+            body=body,
             deployments=self._of_kind("Deployment"),
             services=self._of_kind("Service"),
             ray_jobs=self._of_kind("RayJob") if self.kuberay_installed else {},
@@ -98,7 +100,7 @@ class FakeWorld:
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
         ledger = tuple(self.ledgers.get(uid, ())) if task else ()
-        return DeliberationObserved(copy.deepcopy(body), council, task, ledger, now_ms=self.now_ms)
+        return DeliberationObserved(body, council, task, ledger, now_ms=self.now_ms)
 
     def reconcile_council(self, name: str) -> Plan:
         """Make one pass over a Council: plan, apply, write the status."""
@@ -225,8 +227,10 @@ class FakeWorld:
             body["status"] = {"observedGeneration": generation, "updatedReplicas": 1, "readyReplicas": 1}
 
     def start_runners(self) -> None:
-        """Have every RayJob run and beat."""
+        """Have every RayJob that has not ended run and beat."""
         for body in self._live("RayJob"):
+            if health.read_runner(body) is RunnerState.ENDED:
+                continue
             body["status"] = {
                 "jobDeploymentStatus": "Running",
                 "jobStatus": "RUNNING",
@@ -282,7 +286,7 @@ class FakeWorld:
         return [body for (of_kind, _), body in self.children.items() if of_kind == kind]
 
     def _of_kind(self, kind: str) -> dict[str, Body]:
-        return {name: copy.deepcopy(body) for (of_kind, name), body in self.children.items() if of_kind == kind}
+        return {name: body for (of_kind, name), body in self.children.items() if of_kind == kind}
 
     def _phases(self, council: str) -> dict[str, int]:
         phases: dict[str, int] = {}
