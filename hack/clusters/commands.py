@@ -16,6 +16,7 @@ POLL_SECONDS = 0.05
 # Programs that run now, and whether no thread is to go on; see stopped().
 _running: set["subprocess.Popen[bytes]"] = set()
 _stop = threading.Event()
+_starting = threading.Lock()
 
 
 def run(
@@ -40,19 +41,21 @@ def run(
     Raises:
         StepFailed: the program is missing, fails, takes too long, or is stopped.
     """
-    _go_on(step)
-    try:
-        process = subprocess.Popen(
-            [str(argument) for argument in arguments],
-            stdin=subprocess.PIPE if text is not None else stdin or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise StepFailed(step, f"'{arguments[0]}' can't be run: {error.strerror}") from error
-    _running.add(process)
+    # No program may start between the order to stop and the end of those that run.
+    with _starting:
+        _go_on(step)
+        try:
+            process = subprocess.Popen(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.PIPE if text is not None else stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StepFailed(step, f"'{arguments[0]}' can't be run: {error.strerror}") from error
+        _running.add(process)
     try:
         output, complaint = process.communicate(None if text is None else text.encode(), timeout=seconds)
     except subprocess.TimeoutExpired as error:
@@ -60,6 +63,9 @@ def run(
     finally:
         end(process)
         _running.discard(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
     _go_on(step)
     if process.returncode != 0:
         said = "\n".join((complaint or output).decode(errors="replace").strip().splitlines()[-15:])
@@ -92,8 +98,9 @@ def wait_until(holds: Callable[[], bool], *, step: str, seconds: float, log: Pat
 def stopped() -> Iterator[None]:
     """End all programs that run, and have every wait in other threads fail, until the body has ended."""
     _stop.set()
-    for process in list(_running):
-        end(process)
+    with _starting:
+        for process in list(_running):
+            end(process)
     try:
         yield
     finally:
