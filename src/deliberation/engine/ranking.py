@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 
 from deliberation.aggregation.agreement import kendall_w
 from deliberation.aggregation.answers import read_answer
@@ -118,13 +119,20 @@ def _judge(task: Task, standing: Standing) -> Ranking:
 
 
 def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[list[Proposal]]:
-    """Return the proposals in groups: one that is not ahead of the next belongs to the same group."""
+    """Return the proposals in groups of equals: each score is tied with the next one that it is not ahead of.
+
+    Proposals of one score stand together, whatever their standard errors: their order must not decide who is tied.
+    """
     groups: list[list[Proposal]] = []
-    for proposal in ordered:
-        if groups and not is_ahead(estimates[groups[-1][-1].seat], estimates[proposal.seat]):
-            groups[-1].append(proposal)
+    above: list[Proposal] = []
+    for _, equals in groupby(ordered, key=lambda proposal: order_key(estimates[proposal.seat])):
+        block = list(equals)
+        leads = (is_ahead(estimates[better.seat], estimates[worse.seat]) for better in above for worse in block)
+        if groups and not all(leads):
+            groups[-1].extend(block)
         else:
-            groups.append([proposal])
+            groups.append(list(block))
+        above = block
     return groups
 
 

@@ -74,8 +74,9 @@ class Report:
 
 @dataclass(frozen=True)
 class _Detail:
-    """How much text a report shows, in bytes; and at most how many proposals."""
+    """How many bytes of each text a report shows, and at most how many proposals."""
 
+    result: int
     answer: int
     message: int
     count: int
@@ -83,11 +84,11 @@ class _Detail:
 
 
 _DETAILS = (
-    _Detail(answer=MAX_ANSWER_BYTES, message=256, count=256, proposals=10),
-    _Detail(answer=1024, message=128, count=128, proposals=10),
-    _Detail(answer=512, message=64, count=64, proposals=10),
-    _Detail(answer=256, message=0, count=32, proposals=10),
-    _Detail(answer=128, message=0, count=16, proposals=3),
+    _Detail(result=MAX_ANSWER_BYTES, answer=MAX_ANSWER_BYTES, message=256, count=256, proposals=10),
+    _Detail(result=MAX_ANSWER_BYTES, answer=1024, message=128, count=128, proposals=10),
+    _Detail(result=MAX_ANSWER_BYTES, answer=512, message=64, count=64, proposals=10),
+    _Detail(result=1024, answer=256, message=0, count=32, proposals=10),
+    _Detail(result=512, answer=128, message=0, count=16, proposals=3),
 )
 """From the richest to the poorest, which fits whatever the models write: a test holds the worst case against it."""
 
@@ -113,7 +114,7 @@ def _write(task: Task, standing: Standing, ranking: Ranking, detail: _Detail) ->
         progress=_tell_progress(task, standing),
         strategy=_tell_strategy(task),
         simulated=is_simulated(task),
-        result=_tell_result(task, ranking) if succeeded else None,
+        result=_tell_result(task, ranking, detail) if succeeded and ranking.places else None,
         proposals=_tell_proposals(task, ranking, detail) if verdict else (),
         votes=_tell_votes(standing, ranking, detail),
         agreement=_tell_agreement(standing, ranking) if verdict else None,
@@ -149,14 +150,14 @@ def _tell_strategy(task: Task) -> ResolvedStrategy:
     )
 
 
-def _tell_result(task: Task, ranking: Ranking) -> Result:
+def _tell_result(task: Task, ranking: Ranking, detail: _Detail) -> Result:
     best = ranking.places[0]
     answer = ranking.clusters[0].answer if ranking.clusters else best.proposal.answer
     return Result(
-        answer=cut(answer, MAX_ANSWER_BYTES),
+        answer=cut(answer, detail.result),
         type=task.answer.type.value,
         proposal_id=best.proposal.seat,
-        rationale=cut(best.proposal.rationale, MAX_RATIONALE_BYTES),
+        rationale=cut(best.proposal.rationale, min(detail.result, MAX_RATIONALE_BYTES)),
         tied=bool(best.tied_with),
     )
 

@@ -1,0 +1,289 @@
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.engine.parse import MAX_ANSWER_BYTES, MAX_RATIONALE_BYTES, read_reply
+from deliberation.engine.standing import Stage, fold
+from deliberation.engine.step import Ask
+from deliberation.protocol.chat import Reply
+from deliberation.protocol.messages import (
+    Abstention,
+    Ballot,
+    LedgerRecord,
+    Proposal,
+    Usage,
+    decode_entry,
+    entry_key,
+)
+from deliberation.protocol.streams import MAX_MESSAGE_BYTES
+from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, NUMBER, build_task, build_vote, propose, stand
+
+USAGE = Usage(calls=1, prompt_tokens=10, completion_tokens=5)
+PROPOSE = Ask(Stage.PROPOSE, "s-0")
+PANEL = build_task(3)
+PROPOSED = stand(PANEL, propose("s-0", "aa"), propose("s-1", "bb"), propose("s-2", "cc"))
+
+
+def reply_of(text: str, finish_reason: str = "stop") -> Reply:
+    return Reply(text, finish_reason, USAGE)
+
+
+def read_answer_of(text: str, answer: Answer = CHOICE, finish_reason: str = "stop") -> Proposal | Abstention:
+    task = build_vote(3, answer=answer)
+    entry = read_reply(task, stand(task), PROPOSE, reply_of(text, finish_reason))
+    assert isinstance(entry, Proposal | Abstention)
+    assert (entry.seat, entry.usage) == ("s-0", USAGE)
+    return entry
+
+
+def answer_in(text: str, answer: Answer = CHOICE) -> str | None:
+    entry = read_answer_of(text, answer)
+    return entry.answer if isinstance(entry, Proposal) else None
+
+
+def read_ballot_of(text: str, judge: str = "s-0", finish_reason: str = "stop") -> Ballot | Abstention:
+    entry = read_reply(PANEL, PROPOSED, Ask(Stage.JUDGE, judge), reply_of(text, finish_reason))
+    assert isinstance(entry, Ballot | Abstention)
+    assert entry.usage == USAGE
+    return entry
+
+
+def scores(value: object = 3) -> dict[str, Any]:
+    return {"correctness": value, "completeness": value, "clarity": value}
+
+
+def scores_in(text: str, judge: str = "s-0") -> Mapping[str, int] | None:
+    entry = read_ballot_of(text, judge)
+    return {s.proposal: s.criteria["clarity"] for s in entry.scores} if isinstance(entry, Ballot) else None
+
+
+class TestTexts:
+    def test_plain_text_is_the_answer(self) -> None:
+        assert read_answer_of("  Go left.\r\nThen right.  ", Answer()) == Proposal(
+            seat="s-0", answer="Go left.\nThen right.", usage=USAGE
+        )
+
+    @pytest.mark.parametrize("text", ["", "  \n", "\x00", "<think>never ends", "<think>so</think>  "])
+    def test_no_text_is_no_answer(self, text: str) -> None:
+        entry = read_answer_of(text, Answer())
+        assert isinstance(entry, Abstention)
+        assert (entry.stage, entry.reason) == ("propose", AbstentionReason.MALFORMED_ANSWER)
+
+    @pytest.mark.parametrize(
+        ("text", "answer"),
+        [
+            ("<think>hm\nhm</think>\nleft", "left"),
+            ("hm hm</think>left", "left"),
+            ("Use <think> and </think> in templates", "Use <think> and </think> in templates"),
+        ],
+    )
+    def test_thinking_is_no_part_of_the_answer(self, text: str, answer: str) -> None:
+        assert answer_in(text, Answer()) == answer
+
+    def test_controls_and_lone_surrogates_are_taken_out(self) -> None:
+        assert answer_in("a\x00\x1b[31mb\ud800c\x7f\x9b", Answer()) == "a[31mb?c"
+
+    def test_a_text_that_met_the_token_limit_is_an_answer_and_says_so(self) -> None:
+        entry = read_answer_of("It is because", Answer(), "length")
+        assert isinstance(entry, Proposal)
+        assert (entry.answer, entry.cut_off) == ("It is because", True)
+
+    @pytest.mark.parametrize("character", ["a", '"', "\n1", "😀", "\\"])
+    def test_the_longest_answer_fits_one_message(self, character: str) -> None:
+        entry = read_answer_of(character * MAX_ANSWER_BYTES, Answer())
+        assert isinstance(entry, Proposal)
+        assert MAX_ANSWER_BYTES - 4 <= len(entry.answer.encode()) <= MAX_ANSWER_BYTES
+        assert entry.cut_off == (len(character.encode()) > 1)
+        assert len(entry.encode()) < MAX_MESSAGE_BYTES
+
+
+class TestClosedAnswers:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"rationale": "why", "answer": "left"}',
+            '```json\n{"rationale": "why", "answer": "LEFT "}\n```',
+            'Sure! Here it is: {"rationale": "why", "answer": "Left"} Hope it helps {:',
+            '{"answer": "<one of the choices>"}\n{"rationale": "why", "answer": "left"}',
+            '{"rationale": "why", "answer": "left"} {"rationale": "again", "answer": "left"}',
+            '<think>{"answer": "right"}</think>{"rationale": "why", "answer": "left"}',
+        ],
+    )
+    def test_an_answer_in_json_is_read_wherever_it_stands(self, text: str) -> None:
+        assert read_answer_of(text) == Proposal(seat="s-0", answer="left", rationale="why", usage=USAGE)
+
+    @pytest.mark.parametrize("text", ["left", " Left.", '"left"', "**left**.", "`LEFT`", "le ft"])
+    def test_a_bare_answer_is_read(self, text: str) -> None:
+        assert answer_in(text) == (None if " f" in text else "left")
+
+    def test_a_choice_that_ends_in_a_period_is_taken_as_it_is_declared(self) -> None:
+        answer = CHOICE.model_copy(update={"choices": ("a", "a.")})
+        assert answer_in("a.", answer) == "a."
+        assert answer_in("a", answer) == "a"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "I would go left, or maybe right",
+            '{"answer": "sideways"}',
+            '{"answer": null}',
+            '{"answer": ["left"]}',
+            '{"answer": {"answer": "left"}}',
+            '{"choice": "left"}',
+            '{"answer": "left", "answer": "right"}',
+            '{"answer": "left"} no, wait: {"answer": "right"}',
+            '{"rationale": "cut in the midd',
+            '{"answer": NaN}',
+            "[" * 100_000,
+            '{"answer":' * 100_000,
+            '{"answer": 1e999999999999999999999}',
+        ],
+    )
+    def test_what_holds_no_single_answer_is_an_abstention(self, text: str) -> None:
+        entry = read_answer_of(text)
+        assert isinstance(entry, Abstention)
+        assert entry.reason is AbstentionReason.MALFORMED_ANSWER
+
+    def test_a_reply_cut_off_before_its_answer_says_so(self) -> None:
+        entry = read_answer_of('{"rationale": "because of', CHOICE, "length")
+        assert isinstance(entry, Abstention)
+        assert entry.reason is AbstentionReason.TRUNCATED
+        assert "maxTokens" in entry.message
+
+    def test_a_reply_cut_off_after_its_answer_is_an_answer(self) -> None:
+        assert isinstance(read_answer_of('{"answer": "left"} and', CHOICE, "length"), Proposal)
+
+    @pytest.mark.parametrize(
+        ("text", "answer"),
+        [
+            ('{"answer": 42}', "42"),
+            ('{"answer": 42.50}', "42.5"),
+            ('{"answer": "1,234"}', "1234"),
+            ('{"answer": 1e3}', "1000"),
+            ("-0.0", "0"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ('{"answer": true}', None),
+            ('{"answer": 1e400}', None),
+            ('{"answer": "forty"}', None),
+            ('{"answer": ' + "9" * 5000 + "}", None),
+        ],
+    )
+    def test_numbers(self, text: str, answer: str | None) -> None:
+        assert answer_in(text, NUMBER) == answer
+
+    @pytest.mark.parametrize(
+        ("text", "answer"),
+        [('{"answer": true}', "true"), ('{"answer": "No"}', "false"), ("Yes.", "true"), ('{"answer": 1}', None)],
+    )
+    def test_booleans(self, text: str, answer: str | None) -> None:
+        assert answer_in(text, BOOLEAN) == answer
+
+    @pytest.mark.parametrize(("given", "kept"), [("x" * 9999, "x" * MAX_RATIONALE_BYTES), ("a\x00b", "ab"), (7, "")])
+    def test_the_rationale_is_bounded_and_clean(self, given: object, kept: str) -> None:
+        entry = read_answer_of(json.dumps({"rationale": given, "answer": "left"}))
+        assert isinstance(entry, Proposal)
+        assert entry.rationale == kept
+
+
+class TestBallots:
+    def test_labels_become_seats(self) -> None:
+        text = json.dumps({"rationale": "fair", "B": scores(2), "C": scores(5)})
+        entry = read_ballot_of(text)
+        assert isinstance(entry, Ballot)
+        assert (entry.judge, entry.order, entry.rationale) == ("s-0", 0, "fair")
+        assert {score.proposal: score.criteria for score in entry.scores} == {"s-1": scores(2), "s-2": scores(5)}
+
+    def test_every_other_judge_s_labels_count_from_the_end(self) -> None:
+        assert scores_in(json.dumps({"A": scores(1), "C": scores(2)}), "s-1") == {"s-2": 1, "s-0": 2}
+
+    def test_scores_of_the_own_and_of_no_proposal_are_left_out(self) -> None:
+        text = json.dumps({"A": scores(5), "B": scores(2), "C": scores(3), "D": scores(5)})
+        assert scores_in(text) == {"s-1": 2, "s-2": 3}
+
+    def test_whole_numbers_may_be_written_with_a_point(self) -> None:
+        assert scores_in(json.dumps({"B": scores(4.0), "C": scores(1)})) == {
+            "s-1": 4,
+            "s-2": 1,
+        }
+
+    @pytest.mark.parametrize("score", [0, 6, 3.5, "3", True, None, [], 1e300])
+    def test_what_is_no_score_makes_no_ballot(self, score: object) -> None:
+        assert scores_in(json.dumps({"B": scores(score), "C": scores()})) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "B is best",
+            json.dumps({"B": scores()}),
+            json.dumps({"B": scores(), "C": {"clarity": 3}}),
+            json.dumps({"B": scores(), "C": 3}),
+            json.dumps({"b": scores(), "c": scores()}),
+            json.dumps({"B": scores(), "C": scores(1)}) + json.dumps({"B": scores(), "C": scores(2)}),
+            '{"B": %s, "C": %s, "C": %s}' % ((json.dumps(scores()),) * 3),
+        ],
+    )
+    def test_an_incomplete_or_ambiguous_ballot_is_an_abstention(self, text: str) -> None:
+        entry = read_ballot_of(text)
+        assert isinstance(entry, Abstention)
+        assert (entry.seat, entry.stage, entry.reason) == ("s-0", "judge", AbstentionReason.MALFORMED_ANSWER)
+
+    def test_a_ballot_that_is_cut_off_says_so(self) -> None:
+        entry = read_ballot_of(json.dumps({"B": scores(), "C": scores()})[:-9], finish_reason="length")
+        assert isinstance(entry, Abstention)
+        assert entry.reason is AbstentionReason.TRUNCATED
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            '{"answer":',
+            '"left"',
+            "}",
+            "{",
+            '"A":',
+            '"B":',
+            '{"clarity":3}',
+            "1e9999",
+            "NaN",
+            "[",
+            "<think>",
+            "\ud800",
+            "\x00",
+        ]
+    )
+    | st.text(max_size=5),
+    max_size=12,
+).map("".join)
+
+
+@given(PIECES, st.sampled_from([CHOICE, NUMBER, BOOLEAN, Answer()]), st.sampled_from(["stop", "length", "nonsense"]))
+@example('{"answer": "\\ud800"}', Answer(), "stop")
+@example('{"answer": "\\ud800", "rationale": "\\ud800"}', CHOICE, "stop")
+@example('{"answer": "left", "rationale": "\\ud800"}', CHOICE, "stop")
+def test_whatever_a_model_writes_becomes_an_entry_that_the_ledger_takes(
+    text: str, answer: Answer, finish_reason: str
+) -> None:
+    task = build_vote(1, answer=answer)
+    entry = read_reply(task, stand(task), PROPOSE, reply_of(text, finish_reason))
+    assert decode_entry(entry.encode()) == entry
+    standing = fold(task, [LedgerRecord(1, entry_key(entry), entry)])
+    assert not standing.rejected
+    assert standing.has_closed(Stage.PROPOSE, "s-0")
+
+
+@given(PIECES)
+def test_whatever_a_judge_writes_becomes_an_entry_that_the_ledger_takes(text: str) -> None:
+    entry = read_reply(PANEL, PROPOSED, Ask(Stage.JUDGE, "s-1"), reply_of(text))
+    assert decode_entry(entry.encode()) == entry
+    proposals = [propose("s-0"), propose("s-1"), propose("s-2")]
+    standing = stand(PANEL, *proposals, entry)
+    assert not standing.rejected
+    assert standing.has_closed(Stage.JUDGE, "s-1")

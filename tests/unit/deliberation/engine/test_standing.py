@@ -1,0 +1,241 @@
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.engine.report import report
+from deliberation.engine.standing import Stage, fold
+from deliberation.engine.step import Finish, step
+from deliberation.protocol.messages import (
+    Abstention,
+    Cancel,
+    LedgerEntry,
+    LedgerRecord,
+    Outcome,
+    Start,
+    Task,
+    Verdict,
+    entry_key,
+)
+from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose, record_all, stand
+
+TASK = build_task(3)
+
+
+def abstain(seat: str, stage: Stage = Stage.PROPOSE) -> Abstention:
+    return Abstention(seat=seat, stage=stage.value, reason=AbstentionReason.MALFORMED_ANSWER)
+
+
+def all_proposals() -> tuple[LedgerEntry, ...]:
+    return tuple(propose(f"s-{i}") for i in range(3))
+
+
+def test_an_empty_ledger_stands_at_the_beginning() -> None:
+    standing = fold(TASK, ())
+    assert (standing.started, standing.cancelled, standing.verdict) == (None, False, None)
+    assert (standing.proposals, standing.ballots, standing.abstentions, standing.rejected) == ({}, {}, {}, {})
+
+
+def test_every_kind_of_entry_is_taken_in() -> None:
+    standing = stand(
+        TASK,
+        Start(runner="r", at_ms=5),
+        *all_proposals(),
+        ballot("s-0", {"s-1": 3, "s-2": 4}),
+        abstain("s-1", Stage.JUDGE),
+        Cancel(),
+    )
+    assert standing.started == Start(runner="r", at_ms=5)
+    assert standing.cancelled
+    assert list(standing.proposals) == ["s-0", "s-1", "s-2"]
+    assert list(standing.ballots) == [("s-0", 0)]
+    assert list(standing.abstentions) == [(Stage.JUDGE, "s-1")]
+    assert standing.rejected == {}
+
+
+def test_seats_stand_in_the_order_of_the_task_not_of_arrival() -> None:
+    assert list(stand(TASK, propose("s-2"), propose("s-0")).proposals) == ["s-0", "s-2"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (LedgerRecord(9, "proposal.0.s-0", None), "Malformed"),
+        (LedgerRecord(9, "proposal.0.s-1", propose("s-0")), "Misplaced"),
+        (LedgerRecord(9, "proposal.0.stranger", propose("stranger")), "Foreign"),
+        (LedgerRecord(9, "proposal.1.s-0", propose("s-0").model_copy(update={"round": 1})), "Foreign"),
+        (LedgerRecord(9, "proposal.0.s-0", propose("s-0", "  ")), "Malformed"),
+        (LedgerRecord(9, "abstention.propose.0.stranger", abstain("stranger")), "Foreign"),
+        (LedgerRecord(9, "abstention.judge.0.s-0", abstain("s-0", Stage.JUDGE)), "Foreign"),
+        (LedgerRecord(9, "ballot.0.s-0.0", ballot("s-0", {"s-1": 3, "s-2": 3})), "Foreign"),
+    ],
+)
+def test_what_does_not_belong_is_counted_and_changes_nothing(record: LedgerRecord, reason: str) -> None:
+    standing = fold(TASK, [record])
+    assert standing.rejected == {reason: 1}
+    assert not standing.proposals
+    assert not standing.abstentions
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (ballot("s-0", {"s-0": 5, "s-1": 3, "s-2": 3}), "Foreign"),
+        (ballot("s-0", {"s-1": 3, "stranger": 3}), "Foreign"),
+        (ballot("stranger", {"s-1": 3, "s-2": 3}), "Foreign"),
+        (ballot("s-0", {"s-1": {"beauty": 3}, "s-2": {"beauty": 3}}), "Foreign"),
+        (ballot("s-0", {"s-1": 3, "s-2": 3}).model_copy(update={"order": 1}), "Foreign"),
+        (ballot("s-0", {"s-1": 3, "s-2": 3}).model_copy(update={"round": 1}), "Foreign"),
+        (ballot("s-0", {"s-1": 3}), "Malformed"),
+        (ballot("s-0", {"s-1": 3, "s-2": {"clarity": 3}}), "Malformed"),
+    ],
+)
+def test_a_ballot_scores_every_other_proposal_by_every_criterion_and_nothing_else(
+    entry: LedgerEntry, reason: str
+) -> None:
+    standing = stand(TASK, *all_proposals(), entry)
+    assert not standing.ballots
+    assert standing.rejected == {reason: 1}
+    assert standing.spoiled == {entry_key(entry)}
+
+
+def test_a_ballot_that_scores_one_proposal_twice_is_malformed() -> None:
+    twice = ballot("s-0", {"s-1": 3, "s-2": 3})
+    twice = twice.model_copy(update={"scores": (*twice.scores, twice.scores[0])})
+    assert stand(TASK, *all_proposals(), twice).rejected == {"Malformed": 1}
+
+
+def test_nobody_judges_before_all_proposals_are_in() -> None:
+    early = ballot("s-0", {"s-1": 3})
+    standing = stand(TASK, propose("s-0"), propose("s-1"), early, propose("s-2"))
+    assert not standing.ballots
+    assert standing.rejected == {"Foreign": 1}
+
+
+def test_an_answer_of_the_wrong_form_is_malformed() -> None:
+    assert stand(build_vote(), propose("s-0", "sideways")).rejected == {"Malformed": 1}
+
+
+def test_of_what_a_seat_writes_in_a_stage_the_first_counts() -> None:
+    standing = stand(TASK, propose("s-0"), abstain("s-0"), abstain("s-1"), propose("s-1"), propose("s-2"))
+    assert list(standing.proposals) == ["s-0", "s-2"]
+    assert list(standing.abstentions) == [(Stage.PROPOSE, "s-1")]
+    assert standing.rejected == {"Duplicate": 2}
+
+
+def test_a_judge_s_ballot_after_its_abstention_does_not_count() -> None:
+    standing = stand(TASK, *all_proposals(), abstain("s-0", Stage.JUDGE), ballot("s-0", {"s-1": 3, "s-2": 4}))
+    assert not standing.ballots
+    assert standing.rejected == {"Duplicate": 1}
+
+
+@pytest.mark.parametrize("entry", [Start(runner="other", at_ms=9), Cancel(), propose("s-0", "other")])
+def test_a_second_entry_in_one_place_is_a_duplicate(entry: LedgerEntry) -> None:
+    first = stand(TASK, Start(runner="r", at_ms=5), Cancel(), propose("s-0"))
+    again = stand(TASK, Start(runner="r", at_ms=5), Cancel(), propose("s-0"), entry)
+    assert again.rejected == {"Duplicate": 1}
+    assert (again.started, again.cancelled, again.proposals) == (first.started, first.cancelled, first.proposals)
+
+
+def test_a_broken_record_in_a_place_that_is_taken_does_not_spoil_it() -> None:
+    standing = fold(TASK, [*record_all(propose("s-0")), LedgerRecord(2, "proposal.0.s-0", None)])
+    assert not standing.spoiled
+    assert standing.rejected == {"Malformed": 1}
+
+
+def test_an_unreadable_abstention_is_one() -> None:
+    standing = fold(TASK, [LedgerRecord(1, "abstention.propose.0.s-0", None), *_later(propose("s-0"))])
+    assert standing.has_closed(Stage.PROPOSE, "s-0")
+    assert not standing.proposals
+
+
+def _later(*entries: LedgerEntry) -> list[LedgerRecord]:
+    return [LedgerRecord(1000 + number, entry_key(entry), entry) for number, entry in enumerate(entries)]
+
+
+VERDICT = Verdict(outcome=Outcome.SUCCEEDED, counted=("proposal.0.s-0", "proposal.0.s-1"), decided_at_ms=7)
+
+
+def test_the_verdict_says_what_counts() -> None:
+    standing = stand(TASK, propose("s-0"), propose("s-2"), abstain("s-1"), propose("s-1"), VERDICT, Cancel())
+    assert list(standing.proposals) == ["s-0"]
+    assert not standing.abstentions
+    assert not standing.cancelled
+    assert standing.verdict == VERDICT
+    assert standing.rejected == {"Duplicate": 1, "Late": 3}
+
+
+def test_a_ballot_about_a_proposal_that_does_not_count_does_not_count() -> None:
+    counted = ("proposal.0.s-0", "proposal.0.s-1", "ballot.0.s-0.0")
+    verdict = VERDICT.model_copy(update={"counted": counted})
+    assert not stand(TASK, *all_proposals(), ballot("s-0", {"s-1": 3, "s-2": 4}), verdict).ballots
+
+
+def test_a_second_verdict_is_late() -> None:
+    other = VERDICT.model_copy(update={"outcome": Outcome.CANCELLED})
+    standing = stand(TASK, propose("s-0"), VERDICT, other)
+    assert standing.verdict == VERDICT
+    assert standing.rejected == {"Late": 1}
+
+
+ENTRIES = st.one_of(
+    st.builds(propose, st.sampled_from(["s-0", "s-1", "s-2", "stranger"]), st.sampled_from(["a", "b", ""])),
+    st.builds(abstain, st.sampled_from(["s-0", "s-1", "s-2", "stranger"]), st.sampled_from(list(Stage))),
+    st.builds(
+        ballot,
+        st.sampled_from(["s-0", "s-1", "s-2"]),
+        st.dictionaries(st.sampled_from(["s-0", "s-1", "s-2"]), st.integers(1, 5)),
+    ),
+    st.just(Start(runner="r", at_ms=1)),
+    st.just(Cancel()),
+    st.just(VERDICT),
+)
+
+KEYS = st.sampled_from(
+    ["start", "cancel", "verdict", "nonsense", "proposal.0.s-0", "ballot.0.s-1.0", "abstention.judge.0.s-2"]
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[LedgerRecord]:
+    """Return any ledger: good entries, broken ones, and good ones in wrong places."""
+    entries = draw(st.lists(st.one_of(ENTRIES, st.none()), max_size=14))
+    return [
+        LedgerRecord(sequence, draw(KEYS) if entry is None or draw(st.integers(0, 9)) == 0 else entry_key(entry), entry)
+        for sequence, entry in enumerate(entries, 1)
+    ]
+
+
+@given(ledgers(), st.randoms(use_true_random=False))
+def test_the_order_of_reading_and_reading_twice_change_nothing(ledger: list[LedgerRecord], chance: Random) -> None:
+    shuffled = ledger + ledger
+    chance.shuffle(shuffled)
+    assert fold(TASK, shuffled) == fold(TASK, ledger)
+
+
+@given(ledgers(), ledgers())
+def test_a_finished_run_never_changes_whatever_arrives_late(
+    before: list[LedgerRecord], after: list[LedgerRecord]
+) -> None:
+    ended = [*(record for record in before if record.key != "verdict"), LedgerRecord(100, "verdict", VERDICT)]
+    late = [LedgerRecord(200 + record.sequence, record.key, record.entry) for record in after]
+    first, last = fold(TASK, ended), fold(TASK, [*late, *ended])
+    assert step(TASK, last, 10**15) == Finish(VERDICT)
+    assert report(TASK, last) == report(TASK, first)
+
+
+@given(ledgers(), st.sampled_from([TASK, build_vote(3), build_task(1), build_task(64)]))
+def test_strangers_broken_and_misplaced_records_change_nothing(ledger: list[LedgerRecord], task: Task) -> None:
+    noise = [
+        LedgerRecord(500, "proposal.0.nobody", propose("nobody")),
+        LedgerRecord(501, "abstention.judge.0.nobody", abstain("nobody", Stage.JUDGE)),
+        LedgerRecord(502, "ballot.0.nobody.0", ballot("nobody", {"s-0": 5})),
+        LedgerRecord(503, "proposal.7.s-0", None),
+        LedgerRecord(504, "elsewhere", propose("s-1")),
+    ]
+    clean, noisy = fold(task, ledger), fold(task, [*ledger, *noise])
+    assert (noisy.proposals, noisy.ballots, noisy.abstentions) == (clean.proposals, clean.ballots, clean.abstentions)
+    assert step(task, noisy, 0) == step(task, clean, 0)
+    assert sum(noisy.rejected.values()) == sum(clean.rejected.values()) + len(noise)
