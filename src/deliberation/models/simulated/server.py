@@ -1,0 +1,194 @@
+"""The OpenAI-compatible HTTP server around a simulated model."""
+
+import asyncio
+import hmac
+import json
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deliberation.models.simulated.answering import Asked, Traits, answer
+from deliberation.models.simulated.draws import happens
+from deliberation.models.simulated.prefix_cache import CHARACTERS_PER_TOKEN, PrefixCache, count_tokens
+
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+REMEMBERED_REQUESTS = 100_000
+MARK = "simulated"
+MARK_HEADER = {"X-Simulated": "true"}
+
+
+class _Message(BaseModel):
+    role: str
+    content: str
+
+
+class _ChatRequest(BaseModel):
+    """What we understand of a chat completion. What else a request holds is part of its identity only."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str
+    messages: list[_Message] = Field(min_length=1)
+    max_tokens: int = Field(default=1024, ge=1)
+    n: int = Field(default=1, ge=1, le=1)
+    stream: bool = False
+    response_format: dict[str, Any] | None = None
+
+
+@dataclass
+class SimulatedModel:
+    """One simulated model: how it behaves, and what it has been asked.
+
+    Only failures and counts depend on what was asked before: a request that failed may succeed when it is made again.
+    """
+
+    name: str
+    traits: Traits
+    api_key: str | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    _tries: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _answered: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _cache: PrefixCache = field(default_factory=PrefixCache)
+
+    @property
+    def marked_name(self) -> str:
+        """Return the name as replies carry it: nobody can take it for a real model's."""
+        return self.name if MARK in self.name.lower() else f"{self.name} ({MARK})"
+
+    def fails(self, identity: str) -> bool:
+        """Return whether this try of the request fails, and count the try."""
+        number = self._tries.pop(identity, 0)
+        self._tries[identity] = number + 1
+        _forget_old(self._tries)
+        has_failed = happens(self.traits.failure_percent, "failure", self.traits.seed, identity, number)
+        self.counts["failures"] += has_failed
+        return has_failed
+
+    def reply(self, asked: Asked, max_tokens: int) -> dict[str, Any]:
+        """Return the body of the chat completion, and count the call."""
+        is_repeat = asked.identity in self._answered
+        self._answered[asked.identity] = None
+        self._answered.move_to_end(asked.identity)
+        _forget_old(self._answered)
+        self.counts.update(calls=1, repeats=int(is_repeat), distinct=int(not is_repeat))
+        whole = answer(self.traits, asked)
+        text = whole[: max_tokens * CHARACTERS_PER_TOKEN]
+        return {
+            "id": f"chatcmpl-simulated-{asked.identity[:16]}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.marked_name,
+            "system_fingerprint": MARK,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text},
+                    "finish_reason": "stop" if text == whole else "length",
+                }
+            ],
+            "usage": self._use(asked.prompt, text),
+        }
+
+    def _use(self, prompt: str, text: str) -> dict[str, Any]:
+        prompt_tokens, completion_tokens = count_tokens(prompt), count_tokens(text)
+        cached_tokens = self._cache.count_cached_tokens(prompt)
+        self.counts.update(promptTokens=prompt_tokens, cachedTokens=cached_tokens, completionTokens=completion_tokens)
+        return {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": cached_tokens},
+        }
+
+
+MODEL = web.AppKey("model", SimulatedModel)
+
+
+def build_app(model: SimulatedModel) -> web.Application:
+    """Return the application that serves the model."""
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[_guard])
+    app[MODEL] = model
+    app.add_routes(
+        [
+            web.post("/v1/chat/completions", _complete),
+            web.get("/v1/models", _list_models),
+            web.get("/health", _tell_health),
+            web.get("/stats", _tell_counts),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's Handler is private
+    """Ask for the API key below /v1, and mark every response as simulated."""
+    key = request.app[MODEL].api_key
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if key and request.path.startswith("/v1/") and not hmac.compare_digest(given.encode(), key.encode()):
+        response: web.StreamResponse = _refuse(401, "the API key is missing or wrong")
+    else:
+        response = await handler(request)
+    response.headers.update(MARK_HEADER)
+    return response
+
+
+async def _complete(request: web.Request) -> web.Response:
+    model = request.app[MODEL]
+    body = await request.read()
+    try:
+        chat = _ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3])
+        return _refuse(400, faults)
+    if chat.stream:
+        return _refuse(400, "a simulated model does not stream")
+    if chat.model != model.name:
+        return _refuse(404, f"the model is {model.name}")
+    identity = sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
+    asked = Asked(identity, "\n\n".join(message.content for message in chat.messages), _find_schema(chat))
+    if model.traits.latency_milliseconds:
+        await asyncio.sleep(model.traits.latency_milliseconds / 1000)
+    if model.fails(identity):
+        return _refuse(500, "this failure was declared")
+    return web.json_response(model.reply(asked, chat.max_tokens))
+
+
+async def _list_models(request: web.Request) -> web.Response:
+    name = request.app[MODEL].name
+    return web.json_response({"object": "list", "data": [{"id": name, "object": "model", "owned_by": MARK}]})
+
+
+async def _tell_health(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+async def _tell_counts(request: web.Request) -> web.Response:
+    """Tell what was asked since the start: no texts, so that anybody may know."""
+    names = ("calls", "distinct", "repeats", "failures", "promptTokens", "cachedTokens", "completionTokens")
+    counts = request.app[MODEL].counts
+    return web.json_response({name: counts[name] for name in names})
+
+
+def _find_schema(chat: _ChatRequest) -> dict[str, Any] | None:
+    """Return the JSON schema that the reply must satisfy, or None when it may be any text."""
+    match chat.response_format:
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            return schema
+        case {"type": "json_object"}:
+            return {}
+        case _:
+            return None
+
+
+def _refuse(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": f"Simulated model: {message}", "code": status}}, status=status)
+
+
+def _forget_old(remembered: OrderedDict[str, Any]) -> None:
+    while len(remembered) > REMEMBERED_REQUESTS:
+        remembered.popitem(last=False)
