@@ -45,8 +45,8 @@ def test_a_silent_api_server_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_deployment_that_does_not_come_shows_its_pods_and_warnings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = 'case "$*" in *wait*) echo timed out >&2; exit 1;; *pods*) echo coredns-1 ErrImageNeverPull;; *) echo no image;; esac'
-    with pytest.raises(StepFailed, match=r"timed out\ncoredns-1 ErrImageNeverPull\nno image"):
+    script = 'case "$*" in *wait*) echo timed out >&2; exit 1;; *pods*) echo coredns-1 Failed;; *) echo no image;; esac'
+    with pytest.raises(StepFailed, match=r"timed out\ncoredns-1 Failed\nno image"):
         fake_kubectl(tmp_path, script, monkeypatch).wait_deployment("coredns", "kube-system", "waiting for the DNS")
 
 
