@@ -40,12 +40,15 @@ def fold_text(text: str) -> str:
 
 
 def read_number(text: str) -> Decimal | None:
-    """Return the number that `text` is: digits, optionally grouped by thousands, with a decimal point or exponent."""
+    """Return the number that `text` is, rounded to 28 digits, or None.
+
+    Digits may be grouped by thousands, and may have a decimal point and an exponent.
+    """
     digits = text.strip()
     if not _NUMBER.fullmatch(digits):
         return None
     try:
-        number = Decimal(_SEPARATORS.sub("", digits))
+        number = +Decimal(_SEPARATORS.sub("", digits))
     except InvalidOperation:
         return None
     return number if not number or abs(number.adjusted()) < LARGEST_EXPONENT else None

@@ -1,0 +1,156 @@
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, permutations, product
+from statistics import fmean
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from deliberation.aggregation.agreement import kendall_w
+
+Scores = dict[str, dict[str, int]]
+
+
+def from_ranks(*rankings: Sequence[int]) -> Scores:
+    """Return scores that imply the rankings: rank 1 is best."""
+    return {
+        f"judge-{number}": {f"item-{item}": -rank for item, rank in enumerate(ranking)}
+        for number, ranking in enumerate(rankings)
+    }
+
+
+THREE = ([1, 2, 3, 4, 5], [2, 1, 3, 5, 4], [1, 3, 2, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("rankings", "expected"),
+    [
+        (([1, 2, 3], [1, 2, 3], [1, 2, 3]), Fraction(1)),
+        (([1, 2, 3], [3, 2, 1]), Fraction(0)),
+        (THREE, Fraction(38, 45)),
+        (([1, 2, 3], [2, 3, 1], [3, 1, 2]), Fraction(0)),
+    ],
+)
+def test_complete_rankings(rankings: tuple[list[int], ...], expected: Fraction) -> None:
+    assert kendall_w(from_ranks(*rankings)) == expected
+
+
+def test_the_mean_of_spearman_s_correlations_is_the_same_fact() -> None:
+    def spearman(one: Sequence[int], other: Sequence[int]) -> float:
+        size = len(one)
+        distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+        return 1 - 6 * distance / (size * (size**2 - 1))
+
+    w = kendall_w(from_ranks(*THREE))
+    assert w is not None
+    mean = fmean(spearman(one, other) for one, other in combinations(THREE, 2))
+    assert mean == pytest.approx(0.766667, abs=5e-7)
+    assert float((3 * w - 1) / 2) == pytest.approx(mean)
+
+
+def test_ties_are_corrected_for() -> None:
+    """Kendall, Rank Correlation Methods (1948): W = 12 S / (m^2 (n^3 - n) - m sum(t^3 - t)), S from mean ranks."""
+    scores = from_ranks([1, 2, 2, 4], [1, 2, 3, 4], [1, 1, 3, 3])
+    ranks = ([1, 2.5, 2.5, 4], [1, 2, 3, 4], [1.5, 1.5, 3.5, 3.5])
+    sums = [sum(column) for column in zip(*ranks, strict=True)]
+    squares = sum((total - 7.5) ** 2 for total in sums)
+    correction = 3 * ((2**3 - 2) + 2 * (2**3 - 2))
+    w = kendall_w(scores)
+    assert w is not None
+    assert float(w) == pytest.approx(12 * squares / (9 * (4**3 - 4) - correction))
+
+
+def leave_self_out(order_of: dict[str, Sequence[str]]) -> Scores:
+    """Return each judge's scores from its order, best first, without the judge itself."""
+    return {
+        judge: {item: -place for place, item in enumerate(order) if item != judge} for judge, order in order_of.items()
+    }
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 8])
+def test_judges_who_leave_themselves_out_and_follow_one_order_agree_fully(size: int) -> None:
+    items = [f"seat-{i}" for i in range(size)]
+    assert kendall_w(leave_self_out(dict.fromkeys(items, items))) == 1
+
+
+def test_durbin_s_w_of_balanced_incomplete_rankings() -> None:
+    """W = 12 S / (lambda^2 n (n^2 - 1)), lambda being how often two items meet: here n - 2."""
+    orders = {"a": "bcde", "b": "aced", "c": "bade", "d": "abce", "e": "cbad"}
+    sums = dict.fromkeys("abcde", 0.0)
+    for order in orders.values():
+        for place, item in enumerate(order):
+            sums[item] += place - 1.5
+    expected = 12 * sum(total**2 for total in sums.values()) / (3**2 * 5 * (5**2 - 1))
+    w = kendall_w(leave_self_out({judge: list(order) for judge, order in orders.items()}))
+    assert w is not None
+    assert float(w) == pytest.approx(expected)
+    assert 0 < expected < 1
+
+
+def test_three_seats_agree_when_their_comparisons_form_an_order_and_not_in_a_circle() -> None:
+    assert kendall_w({"a": {"b": 2, "c": 1}, "b": {"a": 2, "c": 1}, "c": {"a": 2, "b": 1}}) == 1
+    assert kendall_w({"a": {"b": 2, "c": 1}, "b": {"c": 2, "a": 1}, "c": {"a": 2, "b": 1}}) == 0
+
+
+def rankings_of(judges: Sequence[str], items: Sequence[str]) -> Iterator[Scores]:
+    """Yield every way in which the judges can rank all items but themselves."""
+    choices = [list(permutations(item for item in items if item != judge)) for judge in judges]
+    for orders in product(*choices):
+        yield leave_self_out(dict(zip(judges, orders, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("judges", "items"), [("ab", "abc"), ("ab", "abcd"), ("abc", "abcd"), ("abx", "abc"), ("xy", "abc"), ("ax", "abc")]
+)
+def test_among_all_possible_rankings_the_greatest_w_is_one(judges: str, items: str) -> None:
+    values = [kendall_w(scores) for scores in rankings_of(judges, items)]
+    assert max(value for value in values if value is not None) == 1
+    one_order = kendall_w(leave_self_out(dict.fromkeys(judges, items)))
+    assert one_order is None or one_order <= 1
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {},
+        {"a": {"b": 1, "c": 2}},
+        {"a": {"b": 1}, "b": {"a": 2}},
+        {"x": {"a": 1}, "y": {"a": 2}},
+        {"x": {"a": 1, "b": 1}, "y": {"a": 3, "b": 3}},
+    ],
+)
+def test_where_nothing_can_be_compared_w_is_not_defined(scores: Scores) -> None:
+    assert kendall_w(scores) is None
+
+
+@pytest.mark.parametrize(
+    "scores", [{"x": {"a": 1, "b": 2}, "y": {"a": 1}}, {"a": {"a": 1, "b": 2}, "b": {"a": 1}}, {"a": {}, "b": {"c": 1}}]
+)
+def test_a_judge_that_leaves_out_another_or_ranks_itself_is_refused(scores: Scores) -> None:
+    with pytest.raises(ValueError, match="every judge must rank every item but itself"):
+        kendall_w(scores)
+
+
+@st.composite
+def panels(draw: st.DrawFn) -> Scores:
+    """Return the scores of a panel in which some seats propose but do not judge."""
+    items = [f"seat-{i}" for i in range(draw(st.integers(2, 6)))]
+    judges = items[: draw(st.integers(1, len(items)))]
+    return {judge: {item: draw(st.integers(1, 5)) for item in items if item != judge} for judge in judges}
+
+
+@given(panels())
+def test_w_lies_between_0_and_1(scores: Scores) -> None:
+    w = kendall_w(scores)
+    assert w is None or 0 <= w <= 1
+
+
+@given(panels(), st.data())
+def test_names_and_order_play_no_part(scores: Scores, data: st.DataObject) -> None:
+    names = sorted({item for ranked in scores.values() for item in ranked} | scores.keys())
+    assume(len(names) > 1)
+    renamed = dict(zip(names, data.draw(st.permutations(names)), strict=True))
+    judges = data.draw(st.permutations(list(scores)))
+    other = {renamed[judge]: {renamed[item]: score for item, score in scores[judge].items()} for judge in judges}
+    assert kendall_w(other) == kendall_w(scores)

@@ -1,0 +1,106 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberation.aggregation.answers import fold_text, read_answer, read_number, spell_number
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+
+TEXT = Answer()
+CHOICE = Answer(type=AnswerType.CHOICE, choices=("New York", "newark", "Newark"))
+NUMBER = Answer(type=AnswerType.NUMBER)
+BOOLEAN = Answer(type=AnswerType.BOOLEAN)
+
+
+@pytest.mark.parametrize(("text", "answer"), [(" Go  left\n", "Go  left"), ("", None), (" \n\t", None)])
+def test_a_text_keeps_its_wording(text: str, answer: str | None) -> None:
+    assert read_answer(text, TEXT) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("New York", "New York"),
+        (" new   YORK ", "New York"),
+        ("newark", "newark"),
+        ("Newark", "Newark"),
+        ("NEWARK", None),
+        ("York", None),
+        ("", None),
+    ],
+)
+def test_a_choice_takes_its_declared_spelling_if_there_is_only_one(text: str, answer: str | None) -> None:
+    assert read_answer(text, CHOICE) == answer
+
+
+def test_without_choices_nothing_is_one() -> None:
+    assert read_answer("a", Answer(type=AnswerType.CHOICE)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("42", "42"),
+        (" +42.50 ", "42.5"),
+        ("-0.0", "0"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("1e3", "1000"),
+        ("2.5E-3", "0.0025"),
+        ("1,234,567.8", "1234567.8"),
+        ("1 234", "1234"),
+        ("1_234", "1234"),
+        ("1'234", "1234"),
+        ("1\u202f234\u00a0567", "1234567"),
+        ("9" * 28, "9" * 28),
+        ("0." + "3" * 40, "0." + "3" * 28),
+    ],
+)
+def test_numbers_in_plain_digits(text: str, number: str) -> None:
+    assert read_answer(text, NUMBER) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "-", "e5", "1,23", "12,3456", "1.2.3", "12 34", "1/2", "½", "0x10", "42 km", "NaN", "Infinity"),
+        *("\u0661\u0662", "1e31", "1e-31", "1e9999", "1" + "0" * 30, "9" * 30, "9" * 65),
+    ],
+)
+def test_what_is_no_number_or_an_impossible_one(text: str) -> None:
+    assert read_answer(text, NUMBER) is None
+
+
+@given(st.decimals(min_value=-(10**20), max_value=10**20, places=6))
+def test_a_number_s_spelling_is_read_back(number: Decimal) -> None:
+    spelling = spell_number(number)
+    assert read_number(spelling) == number
+    assert read_answer(spelling, NUMBER) == spelling
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Yes", "true"),
+        (" TRUE ", "true"),
+        ("no", "false"),
+        ("False", "false"),
+        ("maybe", None),
+        ("", None),
+        ("1", None),
+    ],
+)
+def test_booleans(text: str, answer: str | None) -> None:
+    assert read_answer(text, BOOLEAN) == answer
+
+
+@given(st.text(max_size=40), st.sampled_from([TEXT, CHOICE, NUMBER, BOOLEAN]))
+def test_an_answer_that_was_read_reads_as_itself(text: str, answer: Answer) -> None:
+    read = read_answer(text, answer)
+    assert read is None or read_answer(read, answer) == read
+
+
+@pytest.mark.parametrize(("one", "other"), [("Straße", "STRASSE"), (" a\n b", "A B"), ("", " ")])
+def test_case_and_white_space_make_no_difference_between_texts(one: str, other: str) -> None:
+    assert fold_text(one) == fold_text(other)

@@ -1,0 +1,199 @@
+"""The exact values of the jury theorem and its relatives: every outcome is counted, none is sampled."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliberation.aggregation.plurality import Cluster, Vote, count_votes
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+
+OPTIONS = ("right", "wrong", "worse", "worst")
+CHOICE = Answer(type=AnswerType.CHOICE, choices=OPTIONS)
+NUMBER = Answer(type=AnswerType.NUMBER, tolerance_milli=1000)
+
+
+def count(answers: Sequence[str], weights: Sequence[int] = (), answer: Answer = CHOICE) -> tuple[Cluster, ...]:
+    given_weights = weights or [1000] * len(answers)
+    votes = (Vote(f"s-{i}", text, given_weights[i]) for i, text in enumerate(answers))
+    return count_votes(votes, answer)
+
+
+def share_of_right(answers: Sequence[str], weights: Sequence[int] = ()) -> float:
+    """Return the chance that a fair choice among the tied winners is the right answer."""
+    clusters = count(answers, weights)
+    winners = [c.answer for c in clusters if c.weight_milli == clusters[0].weight_milli]
+    return winners.count("right") / len(winners)
+
+
+def jury(size: int, competence: float) -> float:
+    """Return how often the majority of independent jurors is right, by the number of those who are."""
+    return sum(
+        math.comb(size, right)
+        * competence**right
+        * (1 - competence) ** (size - right)
+        * share_of_right(["right"] * right + ["wrong"] * (size - right))
+        for right in range(size + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("competence", "expected"),
+    [
+        (0.6, (0.64800, 0.68256, 0.71021, 0.73343)),
+        (0.7, (0.78400, 0.83692, 0.87396, 0.90119)),
+        (0.8, (0.89600, 0.94208, 0.96666, 0.98042)),
+    ],
+)
+def test_condorcet_s_jury(competence: float, expected: tuple[float, ...]) -> None:
+    assert [jury(size, competence) for size in (3, 5, 7, 9)] == pytest.approx(expected, abs=5e-6)
+
+
+def test_an_even_jury_is_as_good_as_one_less() -> None:
+    assert jury(4, 0.7) == pytest.approx(0.784)
+    assert jury(6, 0.6) == pytest.approx(jury(5, 0.6))
+
+
+def test_a_jury_worse_than_chance_gets_worse_with_its_size() -> None:
+    values = [jury(size, 0.4) for size in (1, 3, 5, 7, 9)]
+    assert values == sorted(values, reverse=True)
+
+
+def plurality(size: int, competence: float) -> float:
+    """Return how often the right one of four options wins when errors are spread evenly over the other three."""
+    return sum(
+        math.factorial(size)
+        / math.prod(math.factorial(number) for number in counts)
+        * competence ** counts[0]
+        * ((1 - competence) / 3) ** (size - counts[0])
+        * share_of_right([option for option, number in zip(OPTIONS, counts, strict=True) for _ in range(number)])
+        for counts in product(range(size + 1), repeat=4)
+        if sum(counts) == size
+    )
+
+
+@pytest.mark.parametrize(
+    ("competence", "expected"),
+    [(0.4, (0.4000, 0.4480, 0.5094, 0.5586, 0.5986)), (0.3, (0.3000, 0.3140, 0.3346, 0.3501, 0.3638))],
+)
+def test_plurality_among_four(competence: float, expected: tuple[float, ...]) -> None:
+    assert [plurality(size, competence) for size in (1, 3, 5, 7, 9)] == pytest.approx(expected, abs=5e-5)
+
+
+def correlated_jury(size: int, competence: float, correlation: float) -> float:
+    """Return the majority's accuracy when the jurors' competence varies together, by a beta distribution."""
+    a = competence * (1 - correlation) / correlation
+    b = (1 - competence) * (1 - correlation) / correlation
+
+    def beta(x: float, y: float) -> float:
+        return math.gamma(x) * math.gamma(y) / math.gamma(x + y)
+
+    return sum(
+        math.comb(size, right)
+        * beta(a + right, b + size - right)
+        / beta(a, b)
+        * share_of_right(["right"] * right + ["wrong"] * (size - right))
+        for right in range(size + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("correlation", "expected"),
+    [(0.3, (0.7317, 0.7443, 0.7552)), (0.1, (0.7619, 0.7940, 0.8274)), (0.5, (0.7140, 0.7186, 0.7223))],
+)
+def test_correlated_jurors_are_worth_fewer(correlation: float, expected: tuple[float, ...]) -> None:
+    assert [correlated_jury(size, 0.7, correlation) for size in (3, 5, 9)] == pytest.approx(expected, abs=5e-5)
+
+
+def weighted_jury(competences: Sequence[float], weights: Sequence[int]) -> float:
+    return sum(
+        math.prod(p if right else 1 - p for p, right in zip(competences, outcome, strict=True))
+        * share_of_right(["right" if right else "wrong" for right in outcome], weights)
+        for outcome in product((True, False), repeat=len(competences))
+    )
+
+
+@pytest.mark.parametrize(
+    ("competences", "equal", "weighted"),
+    [((0.9, 0.6, 0.6, 0.6, 0.6), 0.78624, 0.90000), ((0.85, 0.75, 0.65, 0.6, 0.55), 0.81614, 0.86413)],
+)
+def test_weights_by_log_odds_are_at_least_as_good_as_equal_ones(
+    competences: tuple[float, ...], equal: float, weighted: float
+) -> None:
+    log_odds = [round(1000 * math.log(p / (1 - p))) for p in competences]
+    assert weighted_jury(competences, [1000] * 5) == pytest.approx(equal, abs=5e-6)
+    assert weighted_jury(competences, log_odds) == pytest.approx(weighted, abs=5e-6)
+
+
+def test_the_tennessee_election() -> None:
+    cities = Answer(type=AnswerType.CHOICE, choices=("Memphis", "Nashville", "Chattanooga", "Knoxville"))
+    first_places = {"Memphis": 42, "Nashville": 26, "Knoxville": 17, "Chattanooga": 15}
+    ballots = [city for city, number in first_places.items() for _ in range(number)]
+    assert {c.answer: len(c.seats) for c in count(ballots, answer=cities)} == first_places
+    assert [c.answer for c in count(ballots, answer=cities)] == list(first_places)
+
+
+class TestOrder:
+    def test_of_equals_the_answer_that_cost_fewer_tokens_comes_first_then_the_seat_decides(self) -> None:
+        votes = [Vote("b", "wrong", 1000, 7), Vote("c", "right", 1000, 5), Vote("a", "worse", 1000, 7)]
+        assert [c.answer for c in count_votes(votes, CHOICE)] == ["right", "worse", "wrong"]
+
+    def test_free_texts_are_one_answer_whatever_their_case_and_white_space(self) -> None:
+        [cluster] = count(["go  left", "Go left", "GO LEFT\n"], answer=Answer())
+        assert cluster == Cluster("go  left", ("s-0", "s-1", "s-2"), 3000)
+
+    def test_choices_that_differ_in_case_are_two(self) -> None:
+        choices = Answer(type=AnswerType.CHOICE, choices=("us", "US"))
+        assert [c.answer for c in count(["US", "us", "US"], answer=choices)] == ["US", "us"]
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("numbers", "clusters"),
+        [
+            (["1", "2", "2.9", "3"], [("2.9", 3), ("1", 1)]),
+            (["1", "2", "3"], [("1", 2), ("3", 1)]),
+            (["10", "11", "20"], [("10", 2), ("20", 1)]),
+            (["0.1", "1.1", "1.2"], [("0.1", 2), ("1.2", 1)]),
+            (["-1", "0", "1", "5"], [("-1", 2), ("1", 1), ("5", 1)]),
+        ],
+    )
+    def test_the_largest_group_within_the_tolerance_is_one_answer(
+        self, numbers: list[str], clusters: list[tuple[str, int]]
+    ) -> None:
+        assert [(c.answer, len(c.seats)) for c in count(numbers, answer=NUMBER)] == clusters
+
+    def test_the_seats_that_gave_the_shown_number_come_first(self) -> None:
+        [cluster] = count(["3", "2.5", "2"], answer=NUMBER)
+        assert cluster == Cluster("2.5", ("s-1", "s-0", "s-2"), 3000)
+
+    def test_without_a_tolerance_only_equal_numbers_are_one_answer(self) -> None:
+        exact = Answer(type=AnswerType.NUMBER)
+        assert [(c.answer, len(c.seats)) for c in count(["2", "2.001", "2"], answer=exact)] == [("2", 2), ("2.001", 1)]
+
+
+def votes_of(draw: st.DrawFn, answers: st.SearchStrategy[str]) -> Iterator[Vote]:
+    for number in range(draw(st.integers(0, 7))):
+        yield Vote(f"s-{number}", draw(answers), draw(st.integers(1, 3)) * 1000, draw(st.integers(0, 2)))
+
+
+@st.composite
+def elections(draw: st.DrawFn) -> tuple[list[Vote], Answer]:
+    answer = draw(st.sampled_from([CHOICE, NUMBER, Answer()]))
+    texts = st.sampled_from(["1", "2", "2.5", "3.25"]) if answer is NUMBER else st.sampled_from(OPTIONS)
+    return list(votes_of(draw, texts)), answer
+
+
+@given(elections(), st.data())
+def test_the_order_of_votes_plays_no_part_and_none_is_lost(
+    election: tuple[list[Vote], Answer], data: st.DataObject
+) -> None:
+    votes, answer = election
+    clusters = count_votes(votes, answer)
+    assert count_votes(data.draw(st.permutations(votes)), answer) == clusters
+    assert sorted(seat for cluster in clusters for seat in cluster.seats) == sorted(vote.seat for vote in votes)
+    assert sum(cluster.weight_milli for cluster in clusters) == sum(vote.weight_milli for vote in votes)
+    assert [c.weight_milli for c in clusters] == sorted((c.weight_milli for c in clusters), reverse=True)
