@@ -41,9 +41,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> PipSettings:
     """Ask this machine's pip for its settings, from files and PIP_* variables alike."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    named = next((environment[variable] for variable in BUNDLE_VARIABLES if environment.get(variable)), None)
-    bundle = Path(named) if named and Path(named).is_file() else None
+    bundle = find_bundle(environment)
     return PipSettings(translate(listing, has_bundle=bundle is not None), bundle)
+
+
+def find_bundle(environment: Mapping[str, str]) -> Path | None:
+    """Return the file of certificates that the first of pip's variables names, or None when it names none."""
+    named = next((environment[variable] for variable in BUNDLE_VARIABLES if environment.get(variable)), None)
+    return Path(named) if named and Path(named).is_file() else None
 
 
 def translate(listing: str, *, has_bundle: bool) -> str:

@@ -1,7 +1,7 @@
 """The cache of finished images and models: named by the digest of what they were made from, made once, used often."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,12 @@ class Store:
     Attributes:
         cache: the project's cache folder.
         repository: the checkout that is built.
+        choose: finds the engine, given the folder in which it may keep what it needs.
     """
 
     cache: Path
     repository: Path = REPOSITORY
+    choose: Callable[[Path], Engine] = choose_engine
 
     def archive(self, recipe: Recipe) -> Path:
         """Return where the archive of the image lies, or will lie once it is built."""
@@ -90,7 +92,7 @@ class Store:
                 scratch = Path(name)
                 sources.lay_out(self.repository, recipe, scratch / "context")
                 order = Order(recipe, scratch / "context", read_settings().write(scratch))
-                yield choose_engine(place), order, scratch
+                yield self.choose(place), order, scratch
 
     def _check_disk(self, recipe: Recipe) -> None:
         free = shutil.disk_usage(self.cache).free
