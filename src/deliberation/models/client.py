@@ -6,7 +6,7 @@ deadlines, retries and what may be told. A vendor's client would bring a second 
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import aiohttp
@@ -48,10 +48,17 @@ class ChatClient:
 
     Args:
         draw: gives numbers from 0 to 1, for the jitter of pauses.
+        pause: waits for a number of seconds.
     """
 
-    def __init__(self, *, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        *,
+        draw: Callable[[], float] = random.random,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._draw = draw
+        self._pause = pause
         self._opened: aiohttp.ClientSession | None = None
 
     async def complete(
@@ -73,10 +80,10 @@ class ChatClient:
             except _TransientError as error:
                 tries += 1
                 fault = str(error)
-                pause = choose_pause_seconds(tries, error.retry_after, self._draw())
-            if pause * 1000 >= deadline_ms - clock.now_ms():
+                seconds = choose_pause_seconds(tries, error.retry_after, self._draw())
+            if seconds * 1000 >= deadline_ms - clock.now_ms():
                 break
-            await asyncio.sleep(pause)
+            await self._pause(seconds)
         raise ModelError(
             AbstentionReason.MODEL_UNAVAILABLE,
             f"Model {address.name} gave no answer before the deadline, after {max(tries, 1)} tries: {fault}",

@@ -38,9 +38,10 @@ def _parts(prompt: str) -> Iterator[tuple[str, str]]:
     position = 0
     while first := _FIRST_LINE.search(prompt, position):
         title, mark = first.groups()
-        end = prompt.find(f"\n[end {mark}]", first.end() - 1)
+        last_line = f"\n[end {mark}]"
+        end = prompt.find(last_line, first.end() - 1)
         if end < 0:
             position = first.end()
         else:
             yield title, prompt[first.end() : end]
-            position = end + 1
+            position = end + len(last_line)

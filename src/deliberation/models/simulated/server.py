@@ -60,6 +60,14 @@ class SimulatedModel:
         """Return the name as replies carry it: nobody can take it for a real model's."""
         return self.name if MARK in self.name.lower() else f"{self.name} ({MARK})"
 
+    async def think(self) -> None:
+        """Take the declared time."""
+        self.counts["waiting"] += 1
+        try:
+            await asyncio.sleep(self.traits.latency_milliseconds / 1000)
+        finally:
+            self.counts["waiting"] -= 1
+
     def fails(self, identity: str) -> bool:
         """Return whether this try of the request fails, and count the try."""
         number = self._tries.pop(identity, 0)
@@ -128,8 +136,8 @@ def build_app(model: SimulatedModel) -> web.Application:
 async def _guard(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's Handler is private
     """Ask for the API key below /v1, and mark every response as simulated."""
     key = request.app[MODEL].api_key
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if key and request.path.startswith("/v1/") and not hmac.compare_digest(given.encode(), key.encode()):
+    given = request.headers.get("Authorization", "")
+    if key and request.path.startswith("/v1/") and not hmac.compare_digest(given.encode(), f"Bearer {key}".encode()):
         response: web.StreamResponse = _refuse(401, "the API key is missing or wrong")
     else:
         response = await handler(request)
@@ -151,8 +159,7 @@ async def _complete(request: web.Request) -> web.Response:
         return _refuse(404, f"the model is {model.name}")
     identity = sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
     asked = Asked(identity, "\n\n".join(message.content for message in chat.messages), _find_schema(chat))
-    if model.traits.latency_milliseconds:
-        await asyncio.sleep(model.traits.latency_milliseconds / 1000)
+    await model.think()
     if model.fails(identity):
         return _refuse(500, "this failure was declared")
     return web.json_response(model.reply(asked, chat.max_tokens))
@@ -169,7 +176,7 @@ async def _tell_health(_: web.Request) -> web.Response:
 
 async def _tell_counts(request: web.Request) -> web.Response:
     """Tell what was asked since the start: no texts, so that anybody may know."""
-    names = ("calls", "distinct", "repeats", "failures", "promptTokens", "cachedTokens", "completionTokens")
+    names = ("calls", "distinct", "repeats", "failures", "waiting", "promptTokens", "cachedTokens", "completionTokens")
     counts = request.app[MODEL].counts
     return web.json_response({name: counts[name] for name in names})
 
