@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusters import archives, commands, kind, network, programs, record
-from clusters.addresses import MOST_NODES, free_plan
+from clusters import archives, claims, commands, kind, network, programs, record
+from clusters.addresses import MOST_NODES
 from clusters.control_plane import ControlPlaneOnly
 from clusters.errors import Refusal
 from clusters.folders import Folders
@@ -83,8 +83,7 @@ class Clusters:
                 raise Refusal(
                     f"Another command has just begun to start '{wish.name}'.", "Wait for it: hack/cluster status"
                 )
-            cluster = self._plan(wish, name)
-            cluster.save()
+            cluster = self._write_down(wish, name)
         with self._alone(cluster):
             try:
                 provider.start(cluster, self.progress)
@@ -150,15 +149,20 @@ class Clusters:
         self.progress.note(f"cluster '{cluster.name}' is up already")
         return cluster
 
-    def _plan(self, wish: Wish, provider: str) -> Cluster:
+    def _write_down(self, wish: Wish, provider: str) -> Cluster:
         folder, version = self.folders.cluster(wish.name), programs.kubernetes_version()
-        if provider == "control-plane":
-            return Cluster(folder, provider, 0, kuberay=False, kubernetes=version)
-        if provider == "kind":
-            return Cluster(folder, provider, wish.nodes, kuberay=wish.kuberay, kubernetes="of kind's node image")
-        used = [other.index for other in self.all() if other.provider == "native"]
-        plan = free_plan(used, network.host_routes())
-        return Cluster(folder, provider, wish.nodes, kuberay=wish.kuberay, kubernetes=version, index=plan.index)
+        if provider == "native":
+            with claims.undisturbed():
+                index = claims.take(folder, network.host_routes()).index
+                cluster = Cluster(folder, provider, wish.nodes, kuberay=wish.kuberay, kubernetes=version, index=index)
+                cluster.save()
+        elif provider == "kind":
+            cluster = Cluster(folder, provider, wish.nodes, kuberay=wish.kuberay, kubernetes="of kind's node image")
+            cluster.save()
+        else:
+            cluster = Cluster(folder, provider, 0, kuberay=False, kubernetes=version)
+            cluster.save()
+        return cluster
 
     def _clean_up(self, cluster: Cluster, provider: Provider, *, keep: bool) -> None:
         if keep:

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import yaml
 
-from clusters import cgroups, cluster_images, commands, host, kuberay, mount_points, network, nodes, processes, programs
+from clusters import (
+    cgroups,
+    claims,
+    cluster_images,
+    commands,
+    host,
+    kuberay,
+    mount_points,
+    network,
+    nodes,
+    processes,
+    programs,
+)
 from clusters.addresses import node_name
 from clusters.archives import Archive
 from clusters.components import ControlPlaneFiles
@@ -92,8 +104,10 @@ class Native:
         ours = [process for record in records if (process := processes.recall(record)) is not None]
         children = [child for process in ours if (child := process.child()) is not None]
         processes.end_all([*ours, *children], step="ending the nodes")
-        network.disconnect(cluster.plan)
-        cgroups.remove(f"/{cluster.plan.link}")
+        if claims.holds(cluster.folder, cluster.plan):
+            network.disconnect(cluster.plan)
+            cgroups.remove(f"/{cluster.plan.link}")
+            claims.give_back(cluster.folder, cluster.plan)
         mount_points.remove()
 
     def problems(self, cluster: Cluster) -> list[str]:

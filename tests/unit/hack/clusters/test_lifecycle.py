@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import network
+from clusters import claims, network
 from clusters.archives import Archive
 from clusters.errors import Refusal, StepFailed
 from clusters.folders import Folders
@@ -52,10 +52,11 @@ class FakeProvider:
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
+def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
     fake = FakeProvider()
     monkeypatch.setattr(Clusters, "provider", lambda *_: fake)
     monkeypatch.setattr(network, "host_routes", list)
+    monkeypatch.setattr(claims, "FOLDER", tmp_path / "claims")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return fake
 
