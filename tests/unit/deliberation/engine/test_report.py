@@ -383,3 +383,9 @@ def test_numbers_are_told_in_plain_digits() -> None:
     assert told.result.answer == "1000"
     assert told.votes is not None
     assert [count.seats for count in told.votes.counts] == [2]
+
+
+def test_a_report_that_could_not_fit_is_the_poorest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliberation.engine.report.MAX_REPORT_BYTES", 0)
+    told = report_on(PANEL, *(propose(f"s-{i}", "x" * 500) for i in range(3)))
+    assert [len(place.answer) for place in told.proposals] == [128, 128, 128]

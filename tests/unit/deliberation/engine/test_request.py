@@ -1,0 +1,174 @@
+import json
+from hashlib import sha256
+from typing import Any
+
+import jsonschema
+import pytest
+
+from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.engine.parse import read_reply
+from deliberation.engine.request import build_request
+from deliberation.engine.schemas import build_answer_schema
+from deliberation.engine.standing import Stage, Standing, fold
+from deliberation.engine.step import Ask
+from deliberation.prompts.shared import shared_prompt
+from deliberation.protocol.chat import ChatRequest, Reply
+from deliberation.protocol.messages import Ballot, Proposal, SeatTask, Task, Usage
+from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, NUMBER, build_task, build_vote, propose, stand
+
+ROLES = ("Developer", "QA", "Architect", "DevOps", "Data")
+SEATS = tuple(
+    SeatTask(id=f"s-{i}", member="s", role=role, model="small", temperature_milli=300, top_p_milli=900, max_tokens=77)
+    for i, role in enumerate(ROLES)
+)
+PANEL = build_task(5, question="Which way? " * 40).model_copy(update={"seats": SEATS})
+PROPOSED = stand(PANEL, *(propose(f"s-{i}", f"Go {i} steps. " * 20) for i in range(5)))
+
+
+def request_of(stage: Stage, seat: str, task: Task = PANEL, standing: Standing = PROPOSED) -> ChatRequest:
+    return build_request(task, standing, Ask(stage, seat))
+
+
+def prompt_of(stage: Stage, seat: str) -> str:
+    [message] = request_of(stage, seat).messages
+    assert message["role"] == "user"
+    return message["content"]
+
+
+def test_a_proposal_is_sampled_as_its_member_asks() -> None:
+    request = request_of(Stage.PROPOSE, "s-1")
+    assert (request.temperature, request.top_p, request.max_tokens) == (0.3, 0.9, 77)
+    assert request.schema is None
+
+
+def test_a_ballot_is_not_sampled() -> None:
+    request = request_of(Stage.JUDGE, "s-1")
+    assert (request.temperature, request.top_p, request.schema_name) == (0.0, 1.0, "ballot")
+
+
+def test_the_same_ask_is_always_the_same_request_and_no_other_ask_has_its_seed() -> None:
+    asks = [Ask(stage, seat.id) for stage in Stage for seat in SEATS]
+    first = [build_request(PANEL, PROPOSED, ask) for ask in asks]
+    assert [build_request(PANEL, PROPOSED, ask) for ask in asks] == first
+    assert len({request.seed for request in first}) == len(asks)
+    assert all(0 <= request.seed < 2**31 for request in first)
+    reseeded = build_request(PANEL.model_copy(update={"seed": 43}), PROPOSED, asks[0])
+    assert reseeded.seed != first[0].seed
+    assert reseeded.messages == first[0].messages
+
+
+def test_a_seat_that_is_none_and_a_judge_without_a_proposal_are_refused() -> None:
+    with pytest.raises(KeyError):
+        request_of(Stage.PROPOSE, "stranger")
+    with pytest.raises(KeyError):
+        request_of(Stage.JUDGE, "s-0", standing=fold(PANEL, ()))
+
+
+BLOCK_TOKENS = 16
+
+
+def blocks_of(prompt: str) -> list[str]:
+    """Return what a prefix cache knows a prompt by: for each full block, the digest of all up to its end.
+
+    A token is taken to be four characters, which is what text costs on the average.
+    """
+    width = 4 * BLOCK_TOKENS
+    return [sha256(prompt[:end].encode()).hexdigest() for end in range(width, len(prompt) + 1, width)]
+
+
+def count_misses(prompts: list[str]) -> int:
+    """Return how many blocks a server computes that keeps all it has seen."""
+    cache: set[str] = set()
+    misses = 0
+    for prompt in prompts:
+        blocks = blocks_of(prompt)
+        misses += len([block for block in blocks if block not in cache])
+        cache.update(blocks)
+    return misses
+
+
+def test_the_seats_of_a_panel_pay_for_the_shared_text_once() -> None:
+    shared = len(blocks_of(shared_prompt(PANEL)))
+    prompts = [prompt_of(Stage.PROPOSE, seat.id) for seat in SEATS]
+    own = sum(len(blocks_of(prompt)) - shared for prompt in prompts)
+    assert shared > 5
+    assert count_misses(prompts) == shared + own
+    assert count_misses(prompts) < sum(len(blocks_of(prompt)) for prompt in prompts) / 2
+
+
+def test_judges_pay_once_for_the_shared_text_and_once_for_each_of_two_lists() -> None:
+    proposing = [prompt_of(Stage.PROPOSE, seat.id) for seat in SEATS]
+    judging = [prompt_of(Stage.JUDGE, seat.id) for seat in SEATS]
+    list_ends = [prompt.index("Your role:") for prompt in judging]
+    shared = len(blocks_of(shared_prompt(PANEL)))
+    lists = [len(blocks_of(prompt[:end])) - shared for prompt, end in zip(judging[:2], list_ends, strict=False)]
+    tails = sum(
+        len(blocks_of(prompt)) - len(blocks_of(prompt[:end])) for prompt, end in zip(judging, list_ends, strict=True)
+    )
+    assert count_misses(proposing + judging) <= count_misses(proposing) + sum(lists) + tails
+
+
+def test_every_other_judge_reads_the_answers_from_the_other_end() -> None:
+    firsts = [prompt_of(Stage.JUDGE, f"s-{i}").split("[answer A ")[1][10:14] for i in range(5)]
+    assert firsts == ["Go 0", "Go 4", "Go 0", "Go 4", "Go 0"]
+
+
+def test_a_judge_is_told_which_answer_is_its_own() -> None:
+    assert [prompt_of(Stage.JUDGE, f"s-{i}").split(" is your own")[0][-1] for i in range(5)] == list("ADCBE")
+
+
+def smallest(schema: dict[str, Any]) -> Any:
+    """Return a value that satisfies a schema of the few kinds that we use."""
+    match schema["type"]:
+        case "object":
+            return {name: smallest(part) for name, part in schema["properties"].items()}
+        case "string":
+            return schema["enum"][-1] if "enum" in schema else "x" * schema["maxLength"]
+        case "integer":
+            return schema["enum"][-1]
+        case _:
+            return -12.5
+
+
+@pytest.mark.parametrize("answer", [CHOICE, NUMBER, BOOLEAN])
+def test_what_satisfies_the_schema_is_an_answer(answer: Answer) -> None:
+    task = build_vote(3, answer=answer)
+    standing = fold(task, ())
+    ask = Ask(Stage.PROPOSE, "s-0")
+    schema = build_request(task, standing, ask).schema
+    assert schema is not None
+    assert list(schema["properties"]) == ["rationale", "answer"]
+    value = smallest(schema)
+    jsonschema.validate(value, schema)
+    entry = read_reply(task, standing, ask, Reply(json.dumps(value), "stop", Usage()))
+    assert isinstance(entry, Proposal)
+    assert entry.rationale == "x" * 300
+
+
+def test_free_text_has_no_schema() -> None:
+    assert build_answer_schema(Answer()) is None
+
+
+def test_what_satisfies_a_ballot_s_schema_is_a_ballot_and_fits_its_tokens() -> None:
+    ask = Ask(Stage.JUDGE, "s-1")
+    request = build_request(PANEL, PROPOSED, ask)
+    assert request.schema is not None
+    jsonschema.Draft202012Validator.check_schema(request.schema)
+    assert list(request.schema["properties"]) == ["rationale", "A", "B", "C", "E"]
+    value = smallest(request.schema)
+    entry = read_reply(PANEL, PROPOSED, ask, Reply(json.dumps(value), "stop", Usage()))
+    assert isinstance(entry, Ballot)
+    assert {score.proposal for score in entry.scores} == {"s-0", "s-2", "s-3", "s-4"}
+    assert len(json.dumps(value)) <= request.max_tokens
+
+
+def test_the_largest_panel_has_labels_beyond_the_alphabet() -> None:
+    task = build_task(64)
+    standing = stand(task, *(propose(f"s-{i}", str(i)) for i in range(64)))
+    request = build_request(task, standing, Ask(Stage.JUDGE, "s-0"))
+    assert request.schema is not None
+    labels = list(request.schema["properties"])[1:]
+    assert len(set(labels)) == 63
+    assert labels[24:28] == ["Z", "AA", "AB", "AC"]
+    assert labels[-1] == "BL"
+    assert len(json.dumps(smallest(request.schema))) <= request.max_tokens
