@@ -19,6 +19,9 @@ Body = dict[str, Any]
 
 UNREADY_LOOK_SECONDS = 5.0
 SUPERSEDED_LOOK_SECONDS = 30.0
+LISTEN_SECONDS = Heartbeat.SILENT_AFTER_SECONDS
+"""No event tells that a runner fell silent, or that a server of somebody else's is out of reach."""
+
 STARVED_AFTER_SECONDS = 120.0
 """A new server that found no node for so long needs the room of the one it replaces."""
 
@@ -212,10 +215,11 @@ def _is_starved(observed: CouncilObserved, roster: Roster) -> bool:
     )
 
 
-def _look_again_after(observed: CouncilObserved, roster: Roster, superseded: list[Release]) -> float | None:
-    if not is_ready(observed, roster) or observed.bus_fault:
+def _look_again_after(observed: CouncilObserved, roster: Roster, superseded: list[Release]) -> float:
+    is_missed = observed.probes is None or any(probe.reason for probe in observed.probes)
+    if not is_ready(observed, roster) or observed.bus_fault or is_missed:
         return UNREADY_LOOK_SECONDS
-    return SUPERSEDED_LOOK_SECONDS if superseded else None
+    return SUPERSEDED_LOOK_SECONDS if superseded else LISTEN_SECONDS
 
 
 def _reference(api_version: str, kind: str, child: Body) -> ObjectReference:
