@@ -61,6 +61,7 @@ class Session:
         finally:
             gone.cancel()
             task.cancel()
+            task.add_done_callback(_forget)
 
     @asynccontextmanager
     async def subscribed(self, subject: str | None = None) -> AsyncIterator[Subscription]:
@@ -128,7 +129,7 @@ class Connection:
         self._on_state = on_state or (lambda _: None)
         self._session: Session | None = None
         self._connected = asyncio.Event()
-        self._last_fault = "no answer yet"
+        self._last_fault = "nothing yet"
         self._keeper = asyncio.create_task(self._keep_connected(), name=f"nats-connection-{name}")
 
     @property
@@ -175,8 +176,10 @@ class Connection:
                     return await work(session)
             except NoRespondersError:
                 fault = "nothing listens there; is JetStream on, and do its streams exist?"
-            except (TimeoutError, Error, OSError) as error:
-                fault = f"{error or type(error).__name__}; last from the server: {self._last_fault}"
+            except TimeoutError:
+                fault = f"no answer in time; last from the server: {self._last_fault}"
+            except (Error, OSError) as error:
+                fault = f"{error}; last from the server: {self._last_fault}"
             if clock() + RETRY_SECONDS > until:
                 raise BusUnavailableError(f"NATS at {self._place} did not {what}: {fault}") from None
             await asyncio.sleep(RETRY_SECONDS)
@@ -269,3 +272,9 @@ class Connection:
     async def _close(client: Client) -> None:
         with suppress(Error, OSError, TimeoutError):
             await client.close()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Take note of how an abandoned task ended: asyncio would log a failure that nobody asks about."""
+    if not task.cancelled():
+        task.exception()

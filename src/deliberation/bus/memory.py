@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from deliberation.bus.memory_delivery import Attempt, MemoryDelivery
 from deliberation.bus.port import BusUnavailableError, Delivery, MessageTooLargeError, Subscription
 from deliberation.bus.records import build_record, call_back, find_task_in
 from deliberation.protocol import streams, subjects
@@ -32,75 +33,11 @@ class _Message:
 
 
 @dataclass
-class _Attempt:
-    """How far the deliveries of one task have come."""
-
-    deliveries: int = 0
-    due: float = 0.0
-    done: bool = False
-
-
-@dataclass
 class _Subscription:
     end: Callable[[], None]
 
     async def stop(self) -> None:
         self.end()
-
-
-@dataclass
-class MemoryDelivery:
-    """A task in one runner's hands."""
-
-    bus: "MemoryBus"
-    subject: str
-    data: bytes
-    attempt: _Attempt
-    deliveries: int
-
-    @property
-    def task(self) -> Task | None:
-        """The task, or None when the message is malformed."""
-        return find_task_in(self.data)
-
-    @property
-    def run(self) -> Run | None:
-        """The run that the message is filed under."""
-        return subjects.find_task(self.subject)
-
-    @property
-    def redelivered(self) -> int:
-        """How often it was delivered before."""
-        return self.deliveries - 1
-
-    @property
-    def is_last(self) -> bool:
-        """True when it will not be delivered again."""
-        return self.deliveries >= streams.TaskConsumer.max_deliver
-
-    async def ack(self) -> None:
-        """Never deliver it again."""
-        self._own().done = True
-
-    async def nak(self, delay_seconds: float) -> None:
-        """Deliver it again after the delay."""
-        self._own().due = asyncio.get_running_loop().time() + delay_seconds
-        self.bus.wake()
-
-    async def in_progress(self) -> None:
-        """Start the wait for the acknowledgement anew."""
-        self._own().due = asyncio.get_running_loop().time() + self.bus.ack_wait_seconds
-
-    async def lay_aside(self, reason: str) -> None:
-        """Keep it among the dead ones, and never deliver it again."""
-        self.bus.check_connected()
-        self._own().done = True
-        self.bus.dead.setdefault(subjects.dead_letter_of(self.subject), (reason, self.data))
-
-    def _own(self) -> _Attempt:
-        """Return the state to change, or a copy when the word comes too late or does not arrive."""
-        current = self.bus.is_connected and self.attempt.deliveries == self.deliveries
-        return self.attempt if current else _Attempt()
 
 
 class MemoryBus:
@@ -115,7 +52,7 @@ class MemoryBus:
         self.dead: dict[str, tuple[str, bytes]] = {}
         self._messages: dict[str, _Message] = {}
         self._sequence = 0
-        self._consumers: dict[tuple[str, str], dict[str, _Attempt]] = {}
+        self._consumers: dict[tuple[str, str], dict[str, Attempt]] = {}
         self._followers: list[tuple[str, asyncio.Queue[_Message]]] = []
         self._ledger_watchers: list[Callable[[Run, str], None]] = []
         self._heartbeat_watchers: list[Callable[[str, Heartbeat], None]] = []
@@ -298,7 +235,7 @@ class MemoryBus:
         return build_record(message.sequence, message.subject, message.data)
 
     def _deliver(
-        self, namespace: str, runner: str, attempts: dict[str, _Attempt], now: float
+        self, namespace: str, runner: str, attempts: dict[str, Attempt], now: float
     ) -> tuple[Delivery | None, float]:
         """Return the first task that is due, or None and when the next one will be."""
         next_due = float("inf")
@@ -306,7 +243,7 @@ class MemoryBus:
         for message in self._messages.values():
             if not message.subject.startswith(prefix):
                 continue
-            attempt = attempts.setdefault(message.subject, _Attempt())
+            attempt = attempts.setdefault(message.subject, Attempt())
             if attempt.done or attempt.deliveries >= streams.TaskConsumer.max_deliver:
                 continue
             if attempt.due <= now:

@@ -113,7 +113,7 @@ async def follow(
                     position = message.sequence
                     yield message
         except (_GapError, ApiError, Error, TimeoutError, OSError) as fault:
-            _log.info("Following %s anew: %s", stream, fault or type(fault).__name__)
+            _log.info("Following %s anew: %s", stream, str(fault) or type(fault).__name__)
         await asyncio.sleep(REOPEN_SECONDS)
 
 

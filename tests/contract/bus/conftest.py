@@ -16,7 +16,7 @@ from fakes.nats_server import NatsServer, nats_server, shared_nats_server
 
 __all__ = ["nats_server", "shared_nats_server"]
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def bus(stage: Stage) -> Bus:
 @pytest.fixture
 async def jetstream(nats_server: NatsServer) -> AsyncIterator[JetStreamBus]:
     """Give a bus with streams, on a server of its own that the test may kill."""
-    bus = await connect(nats_server.url, name="test", patience_seconds=5)
+    bus = await connect(nats_server.url, name="test", patience_seconds=PATIENCE_SECONDS)
     await bus.ensure_streams()
     yield bus
     await bus.close()

@@ -139,8 +139,10 @@ async def test_a_bus_may_be_there_before_its_server(tmp_path: Path, run: Run) ->
         async with bus.follow_ledger(run) as records:
             server.start()
             assert await wait_for(states) == "connected"
-            await bus.ensure_streams()
-            await bus.publish_entry(run, Cancel())
+            patient = await connect(server.url, name="patient", patience_seconds=SOON)
+            await patient.ensure_streams()
+            await patient.publish_entry(run, Cancel())
+            await patient.close()
             assert [record.key for record in await collect(records, 1)] == ["cancel"]
         server.kill()
         assert await wait_for(states) == "disconnected"

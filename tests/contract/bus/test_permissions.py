@@ -22,8 +22,7 @@ from .messages import PROBE, RUNNER, build_task, proposal
 
 pytestmark = pytest.mark.contract
 
-SOON = 5.0
-PATIENCE_SECONDS = 0.5
+SOON = 10.0
 
 
 AS_RUNNER = {"user": "runner", "password": "of-runner"}
@@ -64,7 +63,7 @@ async def sides(guarded: NatsServer) -> AsyncIterator[Sides]:
                 user=user,
                 password_file=guarded.folder / user,
                 name=user,
-                patience_seconds=PATIENCE_SECONDS if user == "runner" else SOON,
+                patience_seconds=SOON,
             )
             stack.push_async_callback(bus.close)
             buses.append(bus)
@@ -106,16 +105,22 @@ async def test_a_runner_may_answer_the_operators_probes(sides: Sides, run: Run) 
         assert await sides.operator.probe(run.namespace, RUNNER, PROBE, SOON)
 
 
-async def test_a_runner_may_not_make_change_or_purge_streams_nor_give_itself_tasks(sides: Sides, run: Run) -> None:
+async def test_a_runner_may_not_make_change_or_purge_streams_nor_give_itself_tasks(
+    sides: Sides, guarded: NatsServer, run: Run
+) -> None:
     await sides.operator.publish_entry(run, Cancel())
+    runner = await connect(
+        guarded.url, user="runner", password_file=guarded.folder / "runner", name="impatient", patience_seconds=0.5
+    )
     for refused in (
-        sides.runner.purge(run.namespace, run.deliberation_uid),
-        sides.runner.ensure_streams(),
-        sides.runner.ensure_task_consumer(run.namespace, RUNNER),
-        sides.runner.publish_task(run, RUNNER, build_task(run)),
+        runner.purge(run.namespace, run.deliberation_uid),
+        runner.ensure_streams(),
+        runner.ensure_task_consumer(run.namespace, RUNNER),
+        runner.publish_task(run, RUNNER, build_task(run)),
     ):
         with pytest.raises(BusUnavailableError, match=r"(?i)permissions violation"):
             await refused
+    await runner.close()
     assert len(await sides.operator.read_ledger(run)) == 1
     assert await sides.operator.read_task(run.namespace, run.deliberation_uid) is None
 
