@@ -238,6 +238,11 @@ class FakeWorld:
             }
         self.beat()
 
+    def bring_up(self) -> None:
+        """Have every server and every runner come up."""
+        self.start_servers()
+        self.start_runners()
+
     def beat(self) -> None:
         """Have every running runner be heard of."""
         for body in self._live("RayJob"):

@@ -18,7 +18,6 @@ from deliberation.protocol.messages import Heartbeat
 Body = dict[str, Any]
 
 UNREADY_LOOK_SECONDS = 5.0
-SUPERSEDED_LOOK_SECONDS = 30.0
 LISTEN_SECONDS = Heartbeat.SILENT_AFTER_SECONDS
 """No event tells that a runner fell silent, or that a server of somebody else's is out of reach."""
 
@@ -49,7 +48,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
         actions.append(EnsureTaskConsumer(observed.body["metadata"]["namespace"], roster.runner))
     superseded = _superseded(observed, roster)
     actions += [release for release in superseded if _can_release(release, observed, roster)]
-    return Plan(tuple(actions), _look_again_after(observed, roster, superseded))
+    return Plan(tuple(actions), _look_again_after(observed, roster))
 
 
 def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
@@ -215,11 +214,11 @@ def _is_starved(observed: CouncilObserved, roster: Roster) -> bool:
     )
 
 
-def _look_again_after(observed: CouncilObserved, roster: Roster, superseded: list[Release]) -> float:
+def _look_again_after(observed: CouncilObserved, roster: Roster) -> float:
     is_missed = observed.probes is None or any(probe.reason for probe in observed.probes)
     if not is_ready(observed, roster) or observed.bus_fault or is_missed:
         return UNREADY_LOOK_SECONDS
-    return SUPERSEDED_LOOK_SECONDS if superseded else LISTEN_SECONDS
+    return LISTEN_SECONDS
 
 
 def _reference(api_version: str, kind: str, child: Body) -> ObjectReference:

@@ -69,7 +69,7 @@ def _summarise_invalid(observed: CouncilObserved, fault: str) -> Body:
 
 def _find_bus(observed: CouncilObserved) -> Finding:
     if observed.bus_fault:
-        text = f"NATS is not available: {observed.bus_fault.message}; Deliberations wait and go on when it is back"
+        text = f"NATS is not available ({observed.bus_fault.message}): Deliberations wait and go on when it is back"
         return Finding("BusReady", status=False, reason=Reason.BUS_UNAVAILABLE, message=text)
     return Finding("BusReady", status=True, reason=Reason.READY)
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from deliberation.engine.report import report
-
 from council_operator.plan import health
 from council_operator.plan.admission import check
 from council_operator.plan.deliberation import (
@@ -22,6 +20,7 @@ from deliberation.api.v1alpha1.deliberation_status import (
     TranscriptReference,
 )
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.engine.report import report
 from deliberation.engine.standing import Stage, Standing, fold
 from deliberation.engine.step import Work, step
 from deliberation.protocol import streams, subjects
@@ -64,7 +63,7 @@ def _status(observed: DeliberationObserved, findings: tuple[Finding, ...], **par
 
 def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusFault) -> Body:
     """Return the status while the bus cannot be asked: what was known stays, and the conditions say what is wrong."""
-    text = f"NATS is not available: {fault.message}; nothing is lost, and it goes on when NATS is back"
+    text = f"NATS is not available ({fault.message}): nothing is lost, and it goes on when NATS is back"
     known = {condition["type"]: condition for condition in previous.get("conditions", ())}
     is_admitted = known.get("Admitted", {}).get("status") == "True"
     findings = (

@@ -52,7 +52,7 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster) 
     """Return why a model is not available: its server first, then what the runner found when it asked."""
     server = roster.server_of.get(model.name)
     if server is not None and not health.is_serving(observed.deployments.get(server)):
-        return _find_server_fault(server, observed)
+        return _find_server_fault(server, observed, simulated=model.simulated)
     probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
     if probe is not None and probe.reason:
         return _read_probe(model, probe, observed.body["metadata"]["namespace"])
@@ -61,7 +61,7 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster) 
     return None
 
 
-def _find_server_fault(server: str, observed: CouncilObserved) -> Fault:
+def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: bool) -> Fault:
     deployment = observed.deployments.get(server)
     if deployment is None:
         return Reason.MODEL_STARTING, f"Deployment {server} is being created"
@@ -71,7 +71,8 @@ def _find_server_fault(server: str, observed: CouncilObserved) -> Fault:
     refused = _find_refusal(deployment)
     if refused:
         return Reason.MODEL_UNAVAILABLE, f"Deployment {server} gets no pod: {refused}"
-    return Reason.MODEL_STARTING, f"Deployment {server} starts; large weights take minutes to load"
+    patience = "" if simulated else "; large weights take minutes to load"
+    return Reason.MODEL_STARTING, f"Deployment {server} starts{patience}"
 
 
 def _find_refusal(deployment: Body) -> str | None:

@@ -41,7 +41,9 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
         case RunnerState.STARTING:
             return _find_start_fault(observed, name)
         case RunnerState.ENDED:
-            return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=_explain_end(name, ray_job or {}))
+            return Finding(
+                TYPE, status=False, reason=Reason.RUNNER_FAILED, message=_explain_end(observed, name, ray_job or {})
+            )
         case RunnerState.RUNNING:
             return _find_silence(observed, name, ray_job or {})
 
@@ -60,7 +62,7 @@ def _find_start_fault(observed: CouncilObserved, name: str) -> Finding:
     return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
 
 
-def _explain_end(name: str, ray_job: Body) -> str:
+def _explain_end(observed: CouncilObserved, name: str, ray_job: Body) -> str:
     """Return how the runner ended. KubeRay's message of a failed job holds its log, and goes nowhere."""
     status = ray_job.get("status", {})
     deployment = status.get("jobDeploymentStatus", "")
@@ -68,7 +70,8 @@ def _explain_end(name: str, ray_job: Body) -> str:
         return f"KubeRay refuses RayJob {name}: {shorten(str(status.get('message', '')), 250)}"
     reason = f" ({status['reason']})" if status.get("reason") else ""
     every = round(health.START_INTERVAL_SECONDS)
-    return f"RayJob {name} is {deployment}{reason}; it is started anew, at most every {every} s: see its head pod's log"
+    look = f"kubectl -n {observed.body['metadata']['namespace']} describe rayjob {name}"
+    return f"RayJob {name} is {deployment}{reason}; it is started anew, at most every {every} s; see {look}"
 
 
 def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Finding:
@@ -79,5 +82,8 @@ def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Findin
         return Finding(TYPE, status=True, reason=Reason.READY, message=f"RayJob {name} runs and its heartbeat is heard")
     if observed.heartbeat is None and health.age_seconds(ray_job, observed.now_ms) < FIRST_BEAT_SECONDS:
         return _starting(f"RayJob {name} runs; its first heartbeat is awaited")
-    text = f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? See the pod's log"
+    text = (
+        f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? "
+        "Its log is /tmp/ray/session_latest/logs/job-driver-*.log in that pod"
+    )
     return Finding(TYPE, status=False, reason=Reason.RUNNER_SILENT, message=text)
