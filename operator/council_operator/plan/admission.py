@@ -45,11 +45,17 @@ def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderS
 def check(deliberation: Body, council: Body) -> None:
     """Check what the schema cannot: whether this Council can carry this Deliberation out.
 
+    A Council whose own spec is at fault says so itself; that is no fault of the Deliberation's.
+
     Raises:
         InvalidSpecError: it cannot; the message has the numbers.
     """
-    seats = sum(member.seats for member in parse_council(council).members)
-    _choose_quorum(parse_deliberation(deliberation), seats, council["metadata"]["name"])
+    spec = parse_deliberation(deliberation)
+    try:
+        members = parse_council(council).members
+    except InvalidSpecError:
+        return
+    _choose_quorum(spec, sum(member.seats for member in members), council["metadata"]["name"])
 
 
 def _choose_quorum(spec: DeliberationSpec, seats: int, council_name: str) -> int:

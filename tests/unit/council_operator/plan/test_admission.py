@@ -60,6 +60,12 @@ def test_a_quorum_that_no_run_can_reach_is_refused_with_both_numbers(refuse: Any
     )
 
 
+def test_a_fault_of_the_councils_is_not_held_against_the_question() -> None:
+    spec = council_spec()
+    spec["members"][0]["modelRef"] = "nobody"
+    check(deliberation(quorum=64), council(spec))
+
+
 def test_a_quorum_of_all_seats_is_fine() -> None:
     check(deliberation(quorum=3), council(council_spec(seats=3)))
 
