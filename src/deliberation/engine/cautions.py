@@ -17,7 +17,7 @@ def find_cautions(task: Task, standing: Standing, ranking: Ranking) -> tuple[str
         *_on_models(task),
         *_on_abstentions(task, standing),
         *_on_cut_off_answers(standing),
-        *_on_agreement(standing, ranking),
+        *_on_agreement(ranking),
     )
 
 
@@ -57,9 +57,7 @@ def _on_cut_off_answers(standing: Standing) -> Iterator[str]:
         yield f"CutOff: {answers} met the token limit and end in the middle; raise the members' sampling.maxTokens"
 
 
-def _on_agreement(standing: Standing, ranking: Ranking) -> Iterator[str]:
-    if standing.verdict is None:
-        return
+def _on_agreement(ranking: Ranking) -> Iterator[str]:
     if ranking.kendall_w is not None and ranking.kendall_w < LOW_AGREEMENT:
         yield f"LowAgreement: the judges' rankings differ much, W={float(ranking.kendall_w):.2f}"
     share = ranking.winner_share

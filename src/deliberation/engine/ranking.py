@@ -11,7 +11,7 @@ from deliberation.aggregation.plurality import Cluster, Vote, count_votes
 from deliberation.aggregation.scores import Estimate, estimate, is_ahead, order_key, standardise
 from deliberation.api.v1alpha1.deliberation import Criterion
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, Proposal, ResolvedStrategy, Score, Task
+from deliberation.protocol.messages import Proposal, ResolvedStrategy, Score, Task
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All proposals, best first, what a Vote counted, and how far a Panel's judges agree."""
+    """All proposals, best first; the answers that a Vote counted; how far a Panel's judges agree, if that is defined."""
 
     places: tuple[Place, ...]
     clusters: tuple[Cluster, ...] = ()
@@ -98,7 +98,8 @@ def _places_of(cluster: Cluster, clusters: tuple[Cluster, ...], proposals: Mappi
 
 
 def _judge(task: Task, standing: Standing) -> Ranking:
-    estimates = _estimate_scores(task, standing)
+    weighted = _weigh_ballots(task, standing)
+    estimates = _estimate_scores(task, weighted, standing)
     ordered = sorted(
         standing.proposals.values(),
         key=lambda proposal: (
@@ -107,15 +108,16 @@ def _judge(task: Task, standing: Standing) -> Ranking:
             proposal.seat,
         ),
     )
+    given = _scores_by_proposal(standing)
     places: list[Place] = []
     for group in _tie(ordered, estimates):
         first = len(places) + 1
         for proposal in group:
             others = tuple(other.seat for other in group if other.answer != proposal.answer)
             score = estimates[proposal.seat]
-            criteria = _average_criteria(task.criteria, proposal.seat, standing)
+            criteria = _average_criteria(task.criteria, given[proposal.seat])
             places.append(Place(proposal, first, others, score if score.count else None, criteria))
-    return Ranking(tuple(places), kendall_w=kendall_w(_weighted_scores(task, standing)))
+    return Ranking(tuple(places), kendall_w=kendall_w(weighted))
 
 
 def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[list[Proposal]]:
@@ -128,20 +130,33 @@ def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[lis
     for _, equals in groupby(ordered, key=lambda proposal: order_key(estimates[proposal.seat])):
         block = list(equals)
         leads = (is_ahead(estimates[better.seat], estimates[worse.seat]) for better in above for worse in block)
-        if groups and not all(leads):
-            groups[-1].extend(block)
-        else:
+        if all(leads):
             groups.append(list(block))
+        else:
+            groups[-1].extend(block)
         above = block
     return groups
 
 
-def _estimate_scores(task: Task, standing: Standing) -> dict[str, Estimate]:
+def _weigh_ballots(task: Task, standing: Standing) -> dict[str, dict[str, int]]:
+    """Return for each judge the sum of its scores of each proposal, each times the weight of its criterion."""
+    weights = {criterion.name: criterion.weight_milli for criterion in task.criteria}
+    return {
+        ballot.judge: {
+            score.proposal: sum(weights[name] * value for name, value in score.criteria.items())
+            for score in ballot.scores
+        }
+        for ballot in standing.ballots.values()
+    }
+
+
+def _estimate_scores(task: Task, weighted: Mapping[str, Mapping[str, int]], standing: Standing) -> dict[str, Estimate]:
     """Return for each proposal the mean of its judges' z-scores, weighted by the judges' seats."""
     weights = _weights(task)
+    total = sum(criterion.weight_milli for criterion in task.criteria)
     given: dict[str, list[tuple[float, int]]] = {seat: [] for seat in standing.proposals}
-    for judge, scores in _weighted_scores(task, standing).items():
-        z_scores = standardise({seat: float(score) for seat, score in scores.items()})
+    for judge, sums in weighted.items():
+        z_scores = standardise({seat: weighted_sum / total for seat, weighted_sum in sums.items()})
         for seat, z_score in z_scores.items():
             given[seat].append((z_score, weights[judge]))
     return {
@@ -149,21 +164,15 @@ def _estimate_scores(task: Task, standing: Standing) -> dict[str, Estimate]:
     }
 
 
-def _weighted_scores(task: Task, standing: Standing) -> dict[str, dict[str, Fraction]]:
-    """Return for each judge one number per proposal: the mean of its scores, weighted by the criteria."""
-    weights = {criterion.name: criterion.weight_milli for criterion in task.criteria}
-    return {
-        ballot.judge: {score.proposal: _weigh(score, weights) for score in ballot.scores}
-        for ballot in standing.ballots.values()
-    }
+def _scores_by_proposal(standing: Standing) -> dict[str, list[Score]]:
+    given: dict[str, list[Score]] = {seat: [] for seat in standing.proposals}
+    for ballot in standing.ballots.values():
+        for score in ballot.scores:
+            given[score.proposal].append(score)
+    return given
 
 
-def _weigh(score: Score, weights: Mapping[str, int]) -> Fraction:
-    return Fraction(sum(weights[name] * value for name, value in score.criteria.items()), sum(weights.values()))
-
-
-def _average_criteria(criteria: tuple[Criterion, ...], seat: str, standing: Standing) -> tuple[CriterionMean, ...]:
-    given = [score for ballot in standing.ballots.values() if (score := _find_score(ballot, seat)) is not None]
+def _average_criteria(criteria: tuple[Criterion, ...], given: list[Score]) -> tuple[CriterionMean, ...]:
     if not given:
         return ()
     return tuple(
@@ -172,10 +181,6 @@ def _average_criteria(criteria: tuple[Criterion, ...], seat: str, standing: Stan
         )
         for criterion in criteria
     )
-
-
-def _find_score(ballot: Ballot, seat: str) -> Score | None:
-    return next((score for score in ballot.scores if score.proposal == seat), None)
 
 
 def _weights(task: Task) -> dict[str, int]:

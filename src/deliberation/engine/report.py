@@ -99,7 +99,7 @@ def report(task: Task, standing: Standing) -> Report:
     Proposals, votes and agreement are told when the verdict is in; a result only of a run that succeeded. The whole
     texts stay in the ledger, under the digests that the report shows.
     """
-    ranking = rank(task, standing)
+    ranking = rank(task, standing) if standing.verdict else Ranking(())
     for detail in _DETAILS:
         candidate = _write(task, standing, ranking, detail)
         if candidate.json_bytes <= MAX_REPORT_BYTES:
@@ -115,9 +115,9 @@ def _write(task: Task, standing: Standing, ranking: Ranking, detail: _Detail) ->
         strategy=_tell_strategy(task),
         simulated=is_simulated(task),
         result=_tell_result(task, ranking, detail) if succeeded and ranking.places else None,
-        proposals=_tell_proposals(task, ranking, detail) if verdict else (),
+        proposals=_tell_proposals(task, ranking, detail),
         votes=_tell_votes(standing, ranking, detail),
-        agreement=_tell_agreement(standing, ranking) if verdict else None,
+        agreement=_tell_agreement(standing, ranking),
         warnings=find_cautions(task, standing, ranking),
         usage=tell_usage(task, standing),
         reproducibility=_tell_reproducibility(task),
@@ -198,7 +198,7 @@ def _tell_proposal(task: Task, place: Place, shown: set[str], detail: _Detail) -
 
 def _tell_votes(standing: Standing, ranking: Ranking, detail: _Detail) -> Votes | None:
     """Return who abstained, as soon as anybody has, and the counts of a Vote that is over."""
-    clusters = ranking.clusters if standing.verdict else ()
+    clusters = ranking.clusters
     if not clusters and not standing.abstentions:
         return None
     return Votes(
