@@ -73,6 +73,15 @@ class Session:
             with suppress(Error, OSError):
                 await subscription.unsubscribe()
 
+    async def settle(self) -> None:
+        """Return when the server knows every subscription made before.
+
+        Twice, because nats-py writes the ping of a flush at once, ahead of what still waits to be written: the answer
+        to the first one says nothing about that, the answer to the second does.
+        """
+        await self.client.flush()
+        await self.client.flush()
+
     async def request(
         self, subject: str, body: bytes, *, headers: dict[str, str] | None = None, timeout_seconds: float = TRY_SECONDS
     ) -> Msg:

@@ -62,7 +62,7 @@ async def listen(
         session = await connection.wait_for_session()
         with suppress(Error, OSError, TimeoutError):
             async with session.subscribed(subject) as subscription:
-                await session.client.flush()
+                await session.settle()
                 listening.set()
                 while True:
                     message = await session.guard(subscription.next_msg(timeout=None))
