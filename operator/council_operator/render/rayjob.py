@@ -16,6 +16,9 @@ KIND = "RayJob"
 
 SECRETS_DIRECTORY = "/var/run/council/secrets"
 
+STARTED_WORKERS = "2"
+"""Worker processes that Ray starts in advance. Seats reserve no CPU, so it bounds nothing."""
+
 _READABLE_BY_GROUP = 0o440
 
 
@@ -61,7 +64,7 @@ def render_ray_job(
             "authOptions": {"mode": "token"},
             "headGroupSpec": {
                 "rayStartParams": {
-                    "num-cpus": settings.runner.cpu_limit,
+                    "num-cpus": STARTED_WORKERS,
                     "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
                     "disable-usage-stats": "true",
                 },

@@ -53,9 +53,15 @@ def _starting(message: str) -> Finding:
 
 
 def _find_start_fault(observed: CouncilObserved, name: str) -> Finding:
+    starting = _starting(f"RayJob {name} starts its cluster, which takes some 20 seconds")
+    return _find_pod_fault(observed, name) or starting
+
+
+def _find_pod_fault(observed: CouncilObserved, name: str) -> Finding | None:
+    """Return what keeps the runner's pod from running, or None."""
     trouble = health.find_trouble(observed.pods, name)
     if trouble is None:
-        return _starting(f"RayJob {name} starts its cluster, which takes some 20 seconds")
+        return None
     namespace = observed.body["metadata"]["namespace"]
     what = f": {shorten(trouble.message, 200)}" if trouble.message else ""
     text = f"Pod {trouble.pod}: {trouble.reason}{what}; see kubectl -n {namespace} describe pod {trouble.pod}"
@@ -86,4 +92,5 @@ def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Findin
         f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? "
         "Its log is /tmp/ray/session_latest/logs/job-driver-*.log in that pod"
     )
-    return Finding(TYPE, status=False, reason=Reason.RUNNER_SILENT, message=text)
+    silent = Finding(TYPE, status=False, reason=Reason.RUNNER_SILENT, message=text)
+    return _find_pod_fault(observed, name) or silent

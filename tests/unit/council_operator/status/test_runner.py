@@ -43,8 +43,11 @@ def test_a_runner_that_starts() -> None:
     assert summary(world_of(is_up=False))[1].reason == "RunnerStarting"
 
 
-def test_a_runner_whose_pod_cannot_start_names_pod_and_reason() -> None:
-    world = world_of(is_up=False)
+@pytest.mark.parametrize("is_up", [False, True])
+def test_a_runner_whose_pod_cannot_start_names_pod_and_reason(*, is_up: bool) -> None:
+    """Also when KubeRay still calls it running: the head's pod was lost, and its successor does not come up."""
+    world = world_of(is_up=is_up)
+    world.pass_time(100)
     name = summary(world)[0].ray_job
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
     metadata = {"name": "head", "labels": {"app.kubernetes.io/instance": name}}
