@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All proposals, best first; the answers that a Vote counted; how far a Panel's judges agree, if that is defined."""
+    """All proposals, best first; a Vote's answers; how far a Panel's judges agree, where that is defined."""
 
     places: tuple[Place, ...]
     clusters: tuple[Cluster, ...] = ()

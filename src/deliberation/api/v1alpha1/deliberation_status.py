@@ -90,7 +90,7 @@ class RankedProposal(StatusModel):
     rank: int
     """Place, 1 being the best; proposals that tie share one"""
     tied_with: Annotated[tuple[Id, ...], Field(max_length=64)] = ()
-    """Proposals that share the rank"""
+    """Proposals among these that share the rank but answer otherwise"""
     member: Id
     """Member whose seat proposed it"""
     seat: Id
@@ -160,7 +160,7 @@ class Agreement(StatusModel):
     summary: ShortText
     """For people: W=0.84, or the winner's share of votes"""
     kendall_w_milli: int | None = None
-    """Kendall's W over the judges' rankings, corrected for ties"""
+    """Kendall's W of the judges' rankings, own proposals left out, ties corrected; 1000 if all follow one order"""
     judges: int = 0
     """Ballots that the measure rests on"""
 
@@ -218,7 +218,7 @@ class Reproducibility(StatusModel):
     prompt_sha256: Annotated[str, Field(max_length=64)]
     """Digest of the text that all seats share"""
     engine_version: ShortText
-    """Version of council-operator that made the result"""
+    """Version of the engine; another one may come to another result"""
     models: Annotated[tuple[ModelRecord, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
     """The models that took part"""
 
