@@ -13,6 +13,7 @@ from council_operator.plan.deliberation import (
 from council_operator.plan.observed import BusFault, DeliberationObserved
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.status.conditions import Finding, format_time, merge, shorten
+from council_operator.status.endings import conclude, ended, failed, find_end
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_LINE,
     DeliberationStatus,
@@ -24,7 +25,7 @@ from deliberation.engine.report import report
 from deliberation.engine.standing import Stage, Standing, fold
 from deliberation.engine.step import Work, step
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Outcome, Task, Verdict
+from deliberation.protocol.messages import Task
 
 Body = dict[str, Any]
 
@@ -92,15 +93,15 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
     if is_cancelled_before_admission(observed):
         text = "cancelled before it was admitted: no model was asked"
         admitted = Finding("Admitted", status=False, reason=Reason.CANCELLED, message=text)
-        ended = _ended(Reason.CANCELLED, text)
+        end = ended(Reason.CANCELLED, text)
         return _status(
-            observed, (*ended, admitted, council, _failed(Reason.CANCELLED, text)), **_end_without_task(observed)
+            observed, (*end, admitted, council, failed(Reason.CANCELLED, text)), **_end_without_task(observed)
         )
     fault = _find_invalid(observed)
     if fault:
         admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
         succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC)
-        return _status(observed, (*_ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
+        return _status(observed, (*ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
     reason = council.reason if not council.status else Reason.PENDING
     text = council.message if not council.status else "about to be admitted"
     is_warming = observed.council is not None and not council.status
@@ -161,8 +162,8 @@ def _summarise_run(observed: DeliberationObserved, task: Task) -> Body:
     standing = fold(task, observed.ledger)
     facts = report(task, standing)
     verdict = standing.verdict
-    phase = _find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
-    findings = _conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
+    phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
+    findings = conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
     overall, succeeded = findings[:3], findings[3]
     return _status(
         observed,
@@ -200,11 +201,6 @@ def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:
             return Phase.RANKING
 
 
-def _find_end(verdict: Verdict) -> Phase:
-    ends = {Outcome.SUCCEEDED: Phase.SUCCEEDED, Outcome.CANCELLED: Phase.CANCELLED}
-    return ends.get(verdict.outcome, Phase.FAILED)
-
-
 def _go_on(observed: DeliberationObserved, phase: Phase) -> tuple[Finding, ...]:
     """Return Ready, Reconciling, Stalled and Succeeded of a run in progress."""
     if observed.body["spec"].get("cancel"):
@@ -222,51 +218,3 @@ def _go_on(observed: DeliberationObserved, phase: Phase) -> tuple[Finding, ...]:
         Finding("Stalled", status=False, reason=reason),
         Finding("Succeeded", status=None, reason=reason, message=text),
     )
-
-
-def _conclude(verdict: Verdict, task: Task, standing: Standing) -> tuple[Finding, ...]:
-    """Return Ready, Reconciling, Stalled and Succeeded of a run that is over."""
-    text = _explain_end(verdict.outcome, task, standing)
-    if verdict.outcome is not Outcome.SUCCEEDED:
-        reason = Reason(verdict.outcome.value)
-        return (*_ended(reason, text), _failed(reason, text))
-    return (
-        Finding("Ready", status=True, reason=Reason.SUCCEEDED, message=text),
-        Finding("Reconciling", status=False, reason=Reason.SUCCEEDED),
-        Finding("Stalled", status=False, reason=Reason.SUCCEEDED),
-        Finding("Succeeded", status=True, reason=Reason.SUCCEEDED, message=text),
-    )
-
-
-def _ended(reason: Reason, message: str) -> tuple[Finding, Finding, Finding]:
-    """Return Ready, Reconciling and Stalled of what will not succeed: kstatus calls it failed, at once."""
-    return (
-        Finding("Ready", status=False, reason=reason, message=message),
-        Finding("Reconciling", status=False, reason=reason),
-        Finding("Stalled", status=True, reason=reason, message=message),
-    )
-
-
-def _failed(reason: Reason, message: str) -> Finding:
-    return Finding("Succeeded", status=False, reason=reason, message=message)
-
-
-def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
-    """Return how the run ended, in numbers, and what to do about it; never a word of a model."""
-    seats, proposals, ballots = len(task.seats), len(standing.proposals), len(standing.ballots)
-    counts = f"{proposals} of {seats} seats proposed, {ballots} ballots"
-    advice = {
-        Outcome.SUCCEEDED: "",
-        Outcome.CANCELLED: "cancelled; what there was is kept",
-        Outcome.NO_QUORUM: f"a quorum of {task.quorum} was asked for",
-        Outcome.NO_BALLOTS: "no judge gave a usable ballot",
-        Outcome.TIMED_OUT: f"the time of {task.timeout_ms // 1000} s ran out: raise timeoutSeconds, or add capacity",
-    }[outcome]
-    return "; ".join(part for part in (counts, advice, _count_abstentions(standing)) if part)
-
-
-def _count_abstentions(standing: Standing) -> str:
-    """Return how many abstentions had which reason; the seats are in `votes.abstentions`."""
-    reasons = [abstention.reason.value for abstention in standing.abstentions.values()]
-    counts = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
-    return f"abstentions: {counts}" if counts else ""

@@ -169,34 +169,6 @@ def test_times_come_from_the_run_and_not_from_whoever_looks() -> None:
     assert status_of(finished_world())["completionTime"] == "2026-09-21T14:13:20Z"
 
 
-@pytest.mark.parametrize(
-    ("outcome", "phase", "text"),
-    [
-        (Outcome.NO_QUORUM, "Failed", "a quorum of 2 was asked for"),
-        (Outcome.NO_BALLOTS, "Failed", "no judge gave a usable ballot"),
-        (Outcome.TIMED_OUT, "Failed", "the time of 60 s ran out: raise timeoutSeconds"),
-        (Outcome.CANCELLED, "Cancelled", "cancelled; what there was is kept"),
-    ],
-)
-def test_other_ends_are_failures_with_a_reason_and_numbers(outcome: Outcome, phase: str, text: str) -> None:
-    world = world_of(ready_council())
-    proposal, silent = Proposal(seat="dev-0", answer="x"), abstain("dev-1", AbstentionReason.MODEL_UNAVAILABLE)
-    counted = (entry_key(proposal), entry_key(silent))
-    entries = (proposal, silent, Verdict(outcome=outcome, counted=counted, decided_at_ms=NOW_MS))
-    for entry in entries:
-        world.write_entry("uid-q1", entry)
-    world.reconcile_deliberation("q1")
-    conditions = conditions_of(world.deliberations["q1"])
-    assert status_of(world)["phase"] == phase
-    assert conditions["Succeeded"] == ("False", outcome.value)
-    assert conditions["Ready"] == ("False", outcome.value)
-    assert conditions["Stalled"] == ("True", outcome.value)
-    assert conditions["Reconciling"] == ("False", outcome.value)
-    assert text in message_of(world, "Succeeded")
-    assert "1 of 3 seats proposed, 0 ballots" in message_of(world, "Succeeded")
-    assert "abstentions: 1 ModelUnavailable" in message_of(world, "Succeeded")
-
-
 def test_cancelled_before_admission_it_says_that_nobody_was_asked() -> None:
     world = world_of(cancel=True)
     assert status_of(world)["phase"] == "Cancelled"

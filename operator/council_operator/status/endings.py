@@ -1,0 +1,62 @@
+"""How a Deliberation ended, in conditions, numbers and advice; never in a word of a model."""
+
+from council_operator.status.conditions import Finding
+from deliberation.api.v1alpha1.deliberation_status import Phase
+from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.engine.standing import Standing
+from deliberation.protocol.messages import Outcome, Task, Verdict
+
+
+def find_end(verdict: Verdict) -> Phase:
+    """Return the last phase of a run."""
+    ends = {Outcome.SUCCEEDED: Phase.SUCCEEDED, Outcome.CANCELLED: Phase.CANCELLED}
+    return ends.get(verdict.outcome, Phase.FAILED)
+
+
+def conclude(verdict: Verdict, task: Task, standing: Standing) -> tuple[Finding, ...]:
+    """Return Ready, Reconciling, Stalled and Succeeded of a run that is over."""
+    text = _explain_end(verdict.outcome, task, standing)
+    if verdict.outcome is not Outcome.SUCCEEDED:
+        reason = Reason(verdict.outcome.value)
+        return (*ended(reason, text), failed(reason, text))
+    return (
+        Finding("Ready", status=True, reason=Reason.SUCCEEDED, message=text),
+        Finding("Reconciling", status=False, reason=Reason.SUCCEEDED),
+        Finding("Stalled", status=False, reason=Reason.SUCCEEDED),
+        Finding("Succeeded", status=True, reason=Reason.SUCCEEDED, message=text),
+    )
+
+
+def ended(reason: Reason, message: str) -> tuple[Finding, Finding, Finding]:
+    """Return Ready, Reconciling and Stalled of what will not succeed: kstatus calls it failed, at once."""
+    return (
+        Finding("Ready", status=False, reason=reason, message=message),
+        Finding("Reconciling", status=False, reason=reason),
+        Finding("Stalled", status=True, reason=reason, message=message),
+    )
+
+
+def failed(reason: Reason, message: str) -> Finding:
+    """Return Succeeded of what will not succeed."""
+    return Finding("Succeeded", status=False, reason=reason, message=message)
+
+
+def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
+    """Return how the run ended, in numbers, and what to do about it; never a word of a model."""
+    seats, proposals, ballots = len(task.seats), len(standing.proposals), len(standing.ballots)
+    counts = f"{proposals} of {seats} seats proposed, {ballots} ballots"
+    advice = {
+        Outcome.SUCCEEDED: "",
+        Outcome.CANCELLED: "cancelled; what there was is kept",
+        Outcome.NO_QUORUM: f"a quorum of {task.quorum} was asked for",
+        Outcome.NO_BALLOTS: "no judge gave a usable ballot",
+        Outcome.TIMED_OUT: f"the time of {task.timeout_ms // 1000} s ran out: raise timeoutSeconds, or add capacity",
+    }[outcome]
+    return "; ".join(part for part in (counts, advice, _count_abstentions(standing)) if part)
+
+
+def _count_abstentions(standing: Standing) -> str:
+    """Return how many abstentions had which reason; the seats are in `votes.abstentions`."""
+    reasons = [abstention.reason.value for abstention in standing.abstentions.values()]
+    counts = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
+    return f"abstentions: {counts}" if counts else ""

@@ -1,0 +1,57 @@
+from typing import Any
+
+import pytest
+
+from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.protocol.messages import Outcome, Proposal, Verdict, entry_key
+from fakes.bodies import NOW_MS, deliberation, ready_council
+from fakes.fake_world import FakeWorld, abstain, conditions_of
+
+Body = dict[str, Any]
+
+
+def world_of(*councils: Body, **spec: Any) -> FakeWorld:
+    world = FakeWorld()
+    for body in councils:
+        world.create(body)
+    world.create(deliberation(timeoutSeconds=60, **spec))
+    world.reconcile_deliberation("q1")
+    return world
+
+
+def status_of(world: FakeWorld) -> Body:
+    status: Body = world.deliberations["q1"]["status"]
+    return status
+
+
+def message_of(world: FakeWorld, name: str) -> str:
+    (message,) = [one["message"] for one in status_of(world)["conditions"] if one["type"] == name]
+    return str(message)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "phase", "text"),
+    [
+        (Outcome.NO_QUORUM, "Failed", "a quorum of 2 was asked for"),
+        (Outcome.NO_BALLOTS, "Failed", "no judge gave a usable ballot"),
+        (Outcome.TIMED_OUT, "Failed", "the time of 60 s ran out: raise timeoutSeconds"),
+        (Outcome.CANCELLED, "Cancelled", "cancelled; what there was is kept"),
+    ],
+)
+def test_other_ends_are_failures_with_a_reason_and_numbers(outcome: Outcome, phase: str, text: str) -> None:
+    world = world_of(ready_council())
+    proposal, silent = Proposal(seat="dev-0", answer="x"), abstain("dev-1", AbstentionReason.MODEL_UNAVAILABLE)
+    counted = (entry_key(proposal), entry_key(silent))
+    entries = (proposal, silent, Verdict(outcome=outcome, counted=counted, decided_at_ms=NOW_MS))
+    for entry in entries:
+        world.write_entry("uid-q1", entry)
+    world.reconcile_deliberation("q1")
+    conditions = conditions_of(world.deliberations["q1"])
+    assert status_of(world)["phase"] == phase
+    assert conditions["Succeeded"] == ("False", outcome.value)
+    assert conditions["Ready"] == ("False", outcome.value)
+    assert conditions["Stalled"] == ("True", outcome.value)
+    assert conditions["Reconciling"] == ("False", outcome.value)
+    assert text in message_of(world, "Succeeded")
+    assert "1 of 3 seats proposed, 0 ballots" in message_of(world, "Succeeded")
+    assert "abstentions: 1 ModelUnavailable" in message_of(world, "Succeeded")
