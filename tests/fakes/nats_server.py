@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pytest
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 
 
 class NatsServer:

@@ -13,7 +13,8 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 from nats.errors import Error, NoRespondersError
 
-from deliberation.bus.connection import ApiError, Connection, Session
+from deliberation.bus.connection import Connection
+from deliberation.bus.session import ApiError, Session
 
 HEARTBEAT_SECONDS = 2
 SILENCE_SECONDS = 5

@@ -2,8 +2,9 @@
 
 import json
 
-from deliberation.bus.connection import STREAM_NOT_FOUND, ApiError, Connection
+from deliberation.bus.connection import Connection
 from deliberation.bus.port import BusUnavailableError, MessageTooLargeError
+from deliberation.bus.session import STREAM_NOT_FOUND, ApiError
 from deliberation.protocol import streams
 from deliberation.protocol.streams import Stream
 

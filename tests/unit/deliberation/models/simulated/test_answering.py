@@ -34,10 +34,10 @@ def ask(schema: dict[str, Any] | None, number: int = 0, prompt: str = QUESTION) 
 
 
 def share_of(expected: Any, schema: dict[str, Any], traits: Traits) -> float:
-    replies = [json.loads(answer(traits, ask(schema, number))) for number in range(2000)]
+    replies = [json.loads(answer(traits, ask(schema, number))) for number in range(500)]
     for reply in replies[:20]:
         jsonschema.validate(reply, schema)
-    return [reply["answer"] for reply in replies].count(expected) / 2000
+    return [reply["answer"] for reply in replies].count(expected) / 500
 
 
 @pytest.mark.parametrize("accuracy", [0, 70, 100])
@@ -52,13 +52,13 @@ def share_of(expected: Any, schema: dict[str, Any], traits: Traits) -> float:
     ids=["choice", "yes or no", "number", "boolean"],
 )
 def test_closed_answers_are_right_as_often_as_declared(value: dict[str, Any], truth: Any, accuracy: int) -> None:
-    assert share_of(truth, closed(value), Traits(accuracy_percent=accuracy)) == pytest.approx(accuracy / 100, abs=0.03)
+    assert share_of(truth, closed(value), Traits(accuracy_percent=accuracy)) == pytest.approx(accuracy / 100, abs=0.06)
 
 
 def test_wrong_answers_are_spread_evenly() -> None:
     wrong = [option for option in CHOICE["enum"] if option != right(QUESTION, CHOICE["enum"])]
     for option in wrong:
-        assert share_of(option, closed(CHOICE), Traits(accuracy_percent=40)) == pytest.approx(0.3, abs=0.04)
+        assert share_of(option, closed(CHOICE), Traits(accuracy_percent=40)) == pytest.approx(0.3, abs=0.07)
 
 
 def test_the_same_request_gets_the_same_answer_and_another_seed_another() -> None:
@@ -82,7 +82,8 @@ def ballot(traits: Traits, answers: dict[str, str], number: int = 0, **more: str
     schema["properties"] = {"rationale": {"type": "string"}, **dict.fromkeys(answers, SCORES)}
     schema["required"] = list(schema["properties"])
     reply: dict[str, Any] = json.loads(answer(traits, ask(schema, number, prompt)))
-    jsonschema.validate(reply, schema)
+    if number == 0:
+        jsonschema.validate(reply, schema)
     return reply
 
 
