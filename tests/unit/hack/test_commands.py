@@ -27,7 +27,6 @@ def test_the_help_names_every_phase() -> None:
     assert phases
     told = run(str(HACK / "test"), "--help").stdout
     assert all(re.search(rf"^  {phase} ", told, re.MULTILINE) for phase in ["all", *phases[1].split()])
-    assert all(f"\n{phase}() {{" in script for phase in phases[1].split())
 
 
 def test_an_unknown_phase_is_refused_with_those_there_are() -> None:
