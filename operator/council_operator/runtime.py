@@ -67,7 +67,7 @@ class Runtime:
         site = web.AppRunner(build_application(lambda: True), access_log=None)
         await site.setup()
         await web.TCPSite(site, port=settings.http_port).start()
-        logger.info("health and metrics on port %d", site.addresses[0][1])
+        logger.info("health and metrics on port %d", settings.http_port)
         follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
         return cls(kubernetes, bus, loops, wakes, site, (follow,))
 

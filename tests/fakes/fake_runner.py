@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from deliberation.bus.port import Bus, Subscription
+from deliberation.bus.port import Bus, BusUnavailableError, Subscription
 from deliberation.engine.standing import fold
 from deliberation.engine.step import Ask, Finish, Record, Work, step
 from deliberation.protocol.messages import (
@@ -102,7 +102,8 @@ class FakeRunner:
 
     async def _beat(self) -> None:
         while True:
-            await self.bus.beat(self.namespace, Heartbeat(runner=self.runner, running=0, seats=self.seats))
+            with suppress(BusUnavailableError):
+                await self.bus.beat(self.namespace, Heartbeat(runner=self.runner, running=0, seats=self.seats))
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _answer_probe(self, request: ProbeRequest) -> ProbeReply:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ class OperatorProcess:
             "COUNCIL_IMAGE_VLLM": "vllm:test",
             "COUNCIL_IMAGE_VLLM_CPU": "vllm-cpu:test",
             "COUNCIL_WATCH_NAMESPACES": namespace,
-            "COUNCIL_METRICS_PORT": "0",
+            "COUNCIL_METRICS_PORT": str(_free_port()),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -70,3 +71,9 @@ class OperatorProcess:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as reply:
             lines = reply.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{|\s)", line))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,14 +1,20 @@
 """What a question becomes when a Council takes it: one self-contained Task."""
 
+import json
 from typing import Any
 
 from council_operator.plan.roster import build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, parse_council, parse_deliberation
+from deliberation.api.v1alpha1.council import Member
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, AnswerType, DeliberationSpec, StrategyType
 from deliberation.protocol.messages import ResolvedStrategy, Task
+from deliberation.protocol.streams import MAX_MESSAGE_BYTES
 
 Body = dict[str, Any]
+
+MAX_TEXT_BYTES = MAX_MESSAGE_BYTES - 128 * 1024
+"""Most bytes of users' texts in one task; the rest of the message is for seats, models and names."""
 
 
 def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderSettings) -> Task:
@@ -20,6 +26,7 @@ def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderS
     spec = parse_deliberation(deliberation)
     roster = build_roster(council, settings)
     metadata = deliberation["metadata"]
+    _check_size(spec, roster.spec.members, council["metadata"]["name"])
     return Task(
         namespace=metadata["namespace"],
         deliberation_uid=metadata["uid"],
@@ -55,7 +62,9 @@ def check(deliberation: Body, council: Body) -> None:
         members = parse_council(council).members
     except InvalidSpecError:
         return
-    _choose_quorum(spec, sum(member.seats for member in members), council["metadata"]["name"])
+    name = council["metadata"]["name"]
+    _choose_quorum(spec, sum(member.seats for member in members), name)
+    _check_size(spec, members, name)
 
 
 def _choose_quorum(spec: DeliberationSpec, seats: int, council_name: str) -> int:
@@ -71,6 +80,25 @@ def _choose_quorum(spec: DeliberationSpec, seats: int, council_name: str) -> int
             f"add seats to the Council, or create another Deliberation with a quorum of at most {seats}"
         )
     return quorum
+
+
+def _check_size(spec: DeliberationSpec, members: tuple[Member, ...], council_name: str) -> None:
+    """Refuse texts that no single message of the bus can carry.
+
+    Raises:
+        InvalidSpecError: they are too large; the message has the sizes in bytes.
+    """
+    asked = len(_as_sent(spec.model_dump(mode="json")))
+    told = sum(member.seats * len(_as_sent(member.instructions or "")) for member in members)
+    if asked + told > MAX_TEXT_BYTES:
+        raise InvalidSpecError(
+            f"spec takes {asked} bytes and the instructions of Council {council_name}'s seats {told}, but a task holds "
+            f"at most {MAX_TEXT_BYTES}: shorten the context or the instructions"
+        )
+
+
+def _as_sent(text: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps(text, ensure_ascii=False).encode()
 
 
 def _resolve(spec: DeliberationSpec) -> ResolvedStrategy:

@@ -113,3 +113,10 @@ def test_d11_every_field_of_a_member_reaches_the_task(field: str) -> None:
     changed["members"][0][field] = MEMBER_CHANGES[field]
     tasks = [build_task(deliberation(), council(spec), NOW_MS, SETTINGS) for spec in (plain, changed)]
     assert tasks[0].seats != tasks[1].seats
+
+
+def test_texts_that_no_message_can_carry_are_refused_with_their_sizes() -> None:
+    member = {"name": "dev", "role": "Developer", "modelRef": "small", "seats": 64, "instructions": "\x01" * 8192}
+    body = council(spec=council_spec(members=[member]))
+    with pytest.raises(InvalidSpecError, match=r"seats 3145856, but a task holds at most"):
+        check(deliberation(question="\x01" * 65_536, context=[{"name": "a", "text": "\x01" * 65_536}] * 2), body)
