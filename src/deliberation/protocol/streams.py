@@ -9,8 +9,8 @@ DUPLICATE_WINDOW_SECONDS = 600
 SERVER_MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """What `max_payload` of nats-server should be.
 
-A task repeats a Council's instructions for each seat: 64 seats x 8,192 characters of at most 4 bytes make 2 MiB, and
-the Deliberation itself comes from an object of at most 1.5 MiB. A server with less refuses only what is larger.
+The API's bounds let a task have 128 KiB of question and context, as much of instructions, and little else; JSON writes
+a byte as six at worst: less than 2 MiB in all. A server with less refuses only what is larger.
 """
 
 HEADER_BYTES = 1024
