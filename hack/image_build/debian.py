@@ -1,10 +1,10 @@
 """A Debian base for builds without a registry, made by debootstrap from the machine's package mirror."""
 
-import shutil
 import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from clusters.locks import locked
 from image_build.programs import run
 
 SUITE = "bookworm"
@@ -22,19 +22,23 @@ def build_base(cache: Path) -> Path:
         StepFailed: debootstrap fails.
     """
     archive = cache / SUITE / "base.tar"
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        archive.with_name("Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
-        with TemporaryDirectory(dir=cache) as scratch:
-            root = Path(scratch) / "root"
-            isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]
-            # Without a mirror's name debootstrap takes the distribution's own.
-            run([*isolated, "debootstrap", "--variant=minbase", SUITE, root], step=f"making a Debian {SUITE} base")
-            unfinished = Path(scratch) / "base.tar"
-            with tarfile.open(unfinished, "w") as content:
-                content.add(root, arcname=".", filter=_keep)
-            shutil.move(unfinished, archive)
+    with locked(archive.parent):
+        if not archive.exists():
+            _bootstrap(archive)
     return archive
+
+
+def _bootstrap(archive: Path) -> None:
+    archive.with_name("Dockerfile").write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
+    with TemporaryDirectory(dir=archive.parent.parent) as scratch:
+        root = Path(scratch) / "root"
+        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]
+        # Without a mirror's name debootstrap takes the distribution's own.
+        run([*isolated, "debootstrap", "--variant=minbase", SUITE, root], step=f"making a Debian {SUITE} base")
+        unfinished = Path(scratch) / "base.tar"
+        with tarfile.open(unfinished, "w") as content:
+            content.add(root, arcname=".", filter=_keep)
+        unfinished.rename(archive)
 
 
 def _keep(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:

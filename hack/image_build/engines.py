@@ -3,11 +3,13 @@
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from clusters.errors import Refusal
+from clusters.locks import locked
 from image_build.debian import build_base
 from image_build.programs import answers, run
 from image_build.recipes import Recipe
@@ -69,6 +71,10 @@ def choose_engine(cache: Path) -> Engine:
     return Buildah(cache)
 
 
+def _leave() -> None:
+    raise BlockingIOError
+
+
 def _install_missing(packages: Mapping[str, str]) -> None:
     missing = sorted(package for program, package in packages.items() if not shutil.which(program))
     if not missing:
@@ -112,34 +118,39 @@ class Buildah:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
+        self._in_use = cache / "in-use"
 
     def build_archive(self, order: Order, archive: Path) -> None:
         """Build from the Debian base, then write the archive."""
-        recipe = order.recipe
-        self._build(order, f"--layers={str(recipe.keeps_layers).lower()}", *order.arguments(self._base()))
-        destination = f"docker-archive:{archive}:{recipe.reference}"
-        self._buildah("push", recipe.reference, destination, step=f"writing the archive of {recipe.name}")
-        if not recipe.keeps_layers:
-            self._buildah("rmi", recipe.reference, step=f"removing the layers of {recipe.name}")
+        self._build(order, "--layers", *order.arguments(self._base()))
+        reference = order.recipe.reference
+        self._buildah("push", reference, f"docker-archive:{archive}:{reference}", step=f"saving {reference}")
 
     def build_folder(self, order: Order, folder: Path, base: Path) -> None:
-        """Build from the archive itself, which buildah reads as an image."""
+        """Build from the archive itself, which buildah reads as an image, and keep no image of the files."""
         output = f"type=local,dest={folder}"
         self._build(order, "--layers=false", "--output", output, *order.arguments(f"docker-archive:{base}"))
+        self._buildah("rmi", order.recipe.reference, step=f"removing the layers of {order.recipe.name}")
 
     def _base(self) -> str:
         base = build_base(self._cache / "base")
         name = f"localhost/council-base:{base.parent.name}"
-        if not answers([*self._command(), "inspect", "--type", "image", name]):
-            step = "making an image of the Debian base"
-            self._buildah("bud", "--tag", name, "--file", base.with_name("Dockerfile"), base.parent, step=step)
+        with locked(base.parent):
+            if not answers([*self._command(), "inspect", "--type", "image", name]):
+                step = "making an image of the Debian base"
+                self._buildah("bud", "--tag", name, "--file", base.with_name("Dockerfile"), base.parent, step=step)
         return name
 
     def _build(self, order: Order, *arguments: str) -> None:
-        # A build that was interrupted leaves its half-made container in the storage; nobody else uses that.
-        self._buildah("rm", "--all", step="clearing what an interrupted build left")
+        self._clear()
         isolation = ["--isolation", "chroot", "--network", "host"]
-        self._buildah("bud", *isolation, *arguments, step=f"building {order.recipe.name}")
+        with locked(self._in_use, shared=True):
+            self._buildah("bud", *isolation, *arguments, step=f"building {order.recipe.name}")
+
+    def _clear(self) -> None:
+        """Remove the half-made containers that an interrupted build left, unless another build is at work."""
+        with suppress(BlockingIOError), locked(self._in_use, busy=_leave):
+            self._buildah("rm", "--all", step="clearing what an interrupted build left")
 
     def _buildah(self, *arguments: str | Path, step: str) -> None:
         run([*self._command(), *arguments], step=step)

@@ -19,7 +19,6 @@ class Recipe:
         dockerfile: path in the repository.
         sources: files and folders that the Dockerfile copies, as paths in the repository; the build sees nothing else.
         gibibytes: free disk space that a first build takes at most.
-        keeps_layers: whether a next build may reuse the layers of this one; not where they are large and change rarely.
     """
 
     name: str
@@ -27,7 +26,6 @@ class Recipe:
     dockerfile: str
     sources: tuple[str, ...]
     gibibytes: int
-    keeps_layers: bool = True
 
     @property
     def reference(self) -> str:
@@ -65,7 +63,6 @@ _RECIPES = (
         dockerfile="hack/dockerfiles/vllm-cpu/Dockerfile",
         sources=("requirements/vllm-cpu.txt", "hack/dockerfiles/vllm-cpu/slim_torch.py"),
         gibibytes=9,
-        keeps_layers=False,
     ),
 )
 
@@ -79,7 +76,6 @@ MODEL = Recipe(
         "hack/dockerfiles/model/chat_template.jinja",
     ),
     gibibytes=3,
-    keeps_layers=False,
 )
 
 

@@ -1,6 +1,7 @@
 """The cache of finished images and models: named by the digest of what they were made from, made once, used often."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,9 +85,10 @@ class Store:
 
     @contextmanager
     def _workplace(self, recipe: Recipe) -> Iterator[tuple[Engine, Order, Path]]:
-        """Give one build at a time an engine, an order for the recipe, and a scratch folder."""
+        """Give one build of an image at a time an engine, an order for the recipe, and a scratch folder."""
         place = self.cache / "image-build"
-        with locked(place, busy=lambda: print("hack/images: another build is running; waiting for it", flush=True)):
+        waiting = f"hack/images: {recipe.name} is being built by another command; waiting for it"
+        with locked(place / "orders" / recipe.name, busy=lambda: print(waiting, file=sys.stderr, flush=True)):
             self._check_disk(recipe)
             with TemporaryDirectory(dir=place, prefix="scratch-") as name:
                 scratch = Path(name)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from clusters.errors import Refusal
+from clusters.locks import locked
 from image_build import engines
 from image_build.engines import Buildah, Docker, Order, choose_engine
 from image_build.recipes import Recipe
@@ -36,16 +37,37 @@ def test_docker_builds_and_saves(commands: list[list[str]]) -> None:
     assert commands[1][2:] == ["--output", "/cache/sample.tar", "council-operator/sample:1"]
 
 
-def test_buildah_keeps_everything_in_its_folder_and_ends_with_its_namespaces(commands: list[list[str]]) -> None:
-    Buildah(Path("/cache")).build_archive(ORDER, Path("/images/sample.tar"))
+def test_buildah_keeps_everything_in_its_folder_and_ends_with_its_namespaces(
+    commands: list[list[str]], tmp_path: Path
+) -> None:
+    Buildah(tmp_path).build_archive(ORDER, Path("/images/sample.tar"))
     for command in commands:
         assert command[0] == "unshare"
         assert {"--mount", "--pid", "--kill-child=KILL"} < set(command)
-        assert command[command.index("buildah") + 1 :][:4] == ["--root", "/cache/storage", "--runroot", "/cache/run"]
+        assert command[command.index("buildah") + 1 :][:4] == [
+            "--root",
+            f"{tmp_path}/storage",
+            "--runroot",
+            f"{tmp_path}/run",
+        ]
     assert commands[-1][-2:] == [
         "council-operator/sample:1",
         "docker-archive:/images/sample.tar:council-operator/sample:1",
     ]
+
+
+def test_what_an_interrupted_build_left_is_cleared_unless_another_build_is_at_work(
+    commands: list[list[str]], tmp_path: Path
+) -> None:
+    def clears() -> bool:
+        commands.clear()
+        Buildah(tmp_path).build_archive(ORDER, Path("/images/sample.tar"))
+        return any(command[-2:] == ["rm", "--all"] for command in commands)
+
+    assert clears()
+    with locked(tmp_path / "in-use", shared=True):
+        assert not clears()
+    assert clears()
 
 
 def test_without_an_engine_only_root_can_build(monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]) -> None:
