@@ -103,11 +103,20 @@ def rankings_of(judges: Sequence[str], items: Sequence[str]) -> Iterator[Scores]
 @pytest.mark.parametrize(
     ("judges", "items"), [("ab", "abc"), ("ab", "abcd"), ("abc", "abcd"), ("abx", "abc"), ("xy", "abc"), ("ax", "abc")]
 )
-def test_among_all_possible_rankings_the_greatest_w_is_one(judges: str, items: str) -> None:
-    values = [kendall_w(scores) for scores in rankings_of(judges, items)]
-    assert max(value for value in values if value is not None) == 1
-    one_order = kendall_w(leave_self_out(dict.fromkeys(judges, items)))
-    assert one_order is None or one_order <= 1
+def test_w_is_the_share_of_the_greatest_sum_of_squares_that_any_rankings_give(judges: str, items: str) -> None:
+    sums = [(scores, sum_of_squares(scores, items)) for scores in rankings_of(judges, items)]
+    greatest = max(squares for _, squares in sums)
+    for scores, squares in sums:
+        assert kendall_w(scores) == squares / greatest
+
+
+def sum_of_squares(scores: Scores, items: str) -> Fraction:
+    """Return the sum over the items of the square of their summed ranks, counted from the middle of each ranking."""
+    sums = dict.fromkeys(items, Fraction(0))
+    for ranked in scores.values():
+        for place, item in enumerate(sorted(ranked, key=lambda item: ranked[item])):
+            sums[item] += Fraction(2 * place - len(ranked) + 1, 2)
+    return Fraction(sum(total**2 for total in sums.values()))
 
 
 @pytest.mark.parametrize(
