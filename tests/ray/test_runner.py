@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import nats
 import pytest
-
 import ray
+
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import Bus
 from deliberation.engine.ranking import rank

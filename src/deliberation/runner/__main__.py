@@ -29,7 +29,6 @@ async def serve(settings: Settings) -> None:
         user=settings.bus_user,
         password_file=settings.bus_password_file,
         name=f"{settings.namespace}/{settings.runner}",
-        on_state=lambda state: log.info("bus: %s", state),
     )
     client = ChatClient()
     seats = ActorSeats(settings, clock)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, RayActorError, RayTaskError, TaskCancelledError
+from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError, TaskCancelledError
 
 from deliberation.bus.jetstream import connect
 from deliberation.engine.standing import Standing
@@ -217,7 +217,7 @@ class ActorSeats:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await actor.handle.ready.remote()
-        except (TimeoutError, RayActorError):
+        except (TimeoutError, RayError):
             actor.is_live = False
         else:
             actor.is_live = True
