@@ -10,7 +10,7 @@ from typing import Any
 
 Body = dict[str, Any]
 
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 180
 
 API_OF = {
     "councils": "/apis/councils.dev/v1alpha1",

@@ -8,7 +8,7 @@ from typing import Any
 
 Body = dict[str, Any]
 
-COMMAND_SECONDS = 30
+COMMAND_SECONDS = 120
 
 
 class RefusedError(Exception):

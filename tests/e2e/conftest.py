@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +43,13 @@ def system(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     helm = ["helm", "--kubeconfig", str(cluster.kubeconfig), "--namespace", SYSTEM]
     subprocess.run(
         [
-            *(*helm, "upgrade", "--install", OPERATOR, str(CHART), "--create-namespace", "--wait", "--timeout", "3m"),
+            *(*helm, "upgrade", "--install", OPERATOR, str(CHART), "--create-namespace", "--wait", "--timeout", "10m"),
             *("--set", "images.nats=council-operator/nats:2.15.1", "--set", "nats.persistence.size=1Gi", *store),
         ],
         check=True,
     )
     yield kubectl
-    subprocess.run([*helm, "uninstall", OPERATOR, "--wait", "--timeout", "2m"], check=True)
+    subprocess.run([*helm, "uninstall", OPERATOR, "--wait", "--timeout", "5m"], check=True)
     kubectl.delete("persistentvolumeclaims", f"{OPERATOR}-nats")
     if store:
         cluster.delete("persistentvolumes", "e2e-nats")

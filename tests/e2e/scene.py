@@ -19,8 +19,8 @@ from demonstration.story import is_finished
 
 SYSTEM = "council-system"
 OPERATOR = "council-operator"
-READY_SECONDS = 300
-ANSWER_SECONDS = 180
+READY_SECONDS = 600
+ANSWER_SECONDS = 420
 
 QUESTION = "Which of our services should move to the new cluster first, and why?"
 

@@ -71,7 +71,7 @@ class FakeRunner:
             await self._probes.stop()
         await self.bus.close()
 
-    async def take(self, timeout_seconds: float = 20) -> tuple[Run, Task]:
+    async def take(self, timeout_seconds: float = 120) -> tuple[Run, Task]:
         """Return the next task, and say in its ledger that it was started."""
         delivery = await self.bus.take_task(self.namespace, self.runner, timeout_seconds)
         assert delivery is not None, "no task came"

@@ -16,7 +16,7 @@ import ray
 START_TRIES = 3
 """Ray gives itself 30 s to start, which can't be changed, and on a busy machine its own imports take longer."""
 
-STOP_SECONDS = 20
+STOP_SECONDS = 120
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+START_SECONDS = 180.0
+STOP_SECONDS = 60.0
 
 
 class OperatorProcess:

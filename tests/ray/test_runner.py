@@ -26,7 +26,7 @@ from fakes.nats_server import NatsServer
 from fakes.simulated_server import SimulatedServer, serving
 from fakes.tasks import build_task
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 SEATS = 3
 CALLS = 2 * SEATS

@@ -17,8 +17,8 @@ from fakes.operator_process import OperatorProcess
 
 __all__ = ["nats_server"]
 
-WAIT_SECONDS = 40
-CRD_SECONDS = 120
+WAIT_SECONDS = 180
+CRD_SECONDS = 300
 """KubeRay's definitions are megabytes: on a busy machine the API server takes its time to check them."""
 
 Body = dict[str, Any]

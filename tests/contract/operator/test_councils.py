@@ -16,7 +16,7 @@ from fakes.fake_runner import FakeRunner
 from fakes.nats_server import NatsServer
 from fakes.operator_process import OperatorProcess
 
-pytestmark = [pytest.mark.contract, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]
 
 COUNCIL = "council/architects"
 SIMULATED = {"name": "small", "simulated": {"latencyMilliseconds": 0}}

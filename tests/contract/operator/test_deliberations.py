@@ -11,7 +11,7 @@ from deliberation.protocol.messages import Proposal
 from deliberation.protocol.subjects import Run, entry
 from fakes.fake_runner import FakeRunner, agree
 
-pytestmark = [pytest.mark.contract, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]
 
 QUESTION = "deliberation/question"
 
@@ -39,7 +39,7 @@ async def test_a_question_may_come_before_its_council(world: World) -> None:
     await world.apply(council_body())
     await world.wait_condition(QUESTION, "CouncilReady", "False", "CouncilNotReady")
     async with await world.fake_runner("architects") as runner:
-        run, task = await runner.take(timeout_seconds=40)
+        run, task = await runner.take(timeout_seconds=180)
         await runner.finish(run, task)
     await world.wait(QUESTION, "condition=Succeeded")
 
@@ -81,7 +81,7 @@ async def test_a_cancelled_question_keeps_what_it_has(world: World, council: Fak
     run, task = await council.take()
     await council.bus.publish_entry(run, Proposal(seat="dev-0", answer="yes"))
     await world.kubectl("patch", "deliberation", "question", "--type=merge", '--patch={"spec": {"cancel": true}}')
-    async with asyncio.timeout(30), council.bus.follow_ledger(run) as records:
+    async with asyncio.timeout(120), council.bus.follow_ledger(run) as records:
         async for record in records:
             if record.key == "cancel":
                 break
@@ -103,7 +103,7 @@ async def test_a_deleted_question_leaves_no_message(world: World, council: FakeR
     run, task = await council.take()
     await council.bus.publish_entry(run, Proposal(seat="dev-0", answer="yes"))
     deletion = asyncio.create_task(world.kubectl("delete", QUESTION))
-    async with asyncio.timeout(30), council.bus.follow_ledger(run) as records:
+    async with asyncio.timeout(120), council.bus.follow_ledger(run) as records:
         async for record in records:
             if record.key == "cancel":
                 break
@@ -117,7 +117,7 @@ async def test_a_question_can_be_deleted_while_the_bus_is_away(world: World, cou
     await world.apply(question_body())
     await council.take()
     world.nats.kill()
-    await world.kubectl("delete", QUESTION, "--timeout=25s")
+    await world.kubectl("delete", QUESTION, "--timeout=100s")
     world.nats.start()
 
 
