@@ -158,7 +158,7 @@ def _start_on(port: int, folder: Path, program: Path, *, name: str, end_with_us:
     server = spawn("kube-apiserver", components.api_server(files, address=LOOPBACK, port=port, services=SERVICES))
     requests = Requests(url, files.credentials)
     step, log = "starting the API server", _log(folder, "kube-apiserver")
-    commands.wait_until(lambda: requests.ready() or not server.alive(), step=step, seconds=90, log=log)
+    commands.wait_until(lambda: requests.ready() or not server.alive(), step=step, seconds=300, log=log)
     if not server.alive():
         raise StepFailed(step, "it ended", log)
     spawn("kube-controller-manager", components.controller_manager(files))

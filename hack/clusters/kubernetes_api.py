@@ -71,7 +71,7 @@ class Kubectl:
         """
         self._run(["apply", "--server-side", flag, str(path)], step)
 
-    def wait(self, arguments: list[str], step: str, seconds: int = 120) -> None:
+    def wait(self, arguments: list[str], step: str, seconds: int = 300) -> None:
         """Wait as `kubectl wait` does.
 
         Raises:
@@ -95,14 +95,14 @@ class Kubectl:
     def problems(self, nodes: int) -> list[str]:
         """Return what keeps the cluster from being healthy, each as a sentence: API server, nodes."""
         try:
-            self._run(["get", "--raw", "/readyz"], "asking the API server", seconds=10)
-            listed = json.loads(self._run(["get", "nodes", "--output=json"], "listing the nodes", seconds=10))["items"]
+            self._run(["get", "--raw", "/readyz"], "asking the API server", seconds=60)
+            listed = json.loads(self._run(["get", "nodes", "--output=json"], "listing the nodes", seconds=60))["items"]
         except StepFailed as error:
             return [f"the API server does not answer ({error.reason.splitlines()[-1].strip()})"]
         ready = [node for node in listed if _condition(node, "Ready") == "True"]
         return [] if len(ready) >= nodes else [f"{len(ready)} of {nodes} nodes are Ready"]
 
-    def _run(self, arguments: list[str], step: str, text: str | None = None, seconds: float = 120) -> str:
+    def _run(self, arguments: list[str], step: str, text: str | None = None, seconds: float = 300) -> str:
         return commands.run(
             ["kubectl", f"--kubeconfig={self.kubeconfig}", *arguments], step=step, text=text, seconds=seconds
         )

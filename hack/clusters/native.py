@@ -157,7 +157,7 @@ class Native:
             nodes.start_component(node, "etcd")
             nodes.start_component(node, "kube-apiserver")
             log = node.folder / "log" / "kube-apiserver.log"
-            commands.wait_until(requests.ready, step="waiting for the API server", seconds=90, log=log)
+            commands.wait_until(requests.ready, step="waiting for the API server", seconds=300, log=log)
         # Before the API server is ready the controller manager exits, for want of a ConfigMap.
         nodes.start_component(node, "kube-controller-manager")
         nodes.start_component(node, "kube-scheduler")
@@ -186,7 +186,7 @@ def _switch_record(cluster: Cluster) -> Path:
 def _start_switch(cluster: Cluster) -> processes.Process:
     log = cluster.folder / "switch.log"
     switch = processes.spawn(["unshare", "--net", "sleep", "infinity"], record=_switch_record(cluster), log=log)
-    commands.wait_until(partial(nodes.own_network, switch), step="starting the switch", seconds=10, log=log)
+    commands.wait_until(partial(nodes.own_network, switch), step="starting the switch", seconds=60, log=log)
     return switch
 
 
@@ -203,13 +203,13 @@ def _start_kubelet(cluster: Cluster, node: NodePlan) -> None:
     log = node.folder / "log"
     socket = Path("/proc") / str(_first(node)) / "root/run/containerd/containerd.sock"
     commands.wait_until(
-        socket.exists, step=f"waiting for containerd on {node.name}", seconds=30, log=log / "containerd.log"
+        socket.exists, step=f"waiting for containerd on {node.name}", seconds=120, log=log / "containerd.log"
     )
     nodes.start_component(node, "kubelet")
     requests = Requests(cluster.plan.api_url, cluster.folder / "credentials")
     has_address = partial(requests.node_has_address, node.name)
     commands.wait_until(
-        has_address, step=f"waiting for the kubelet on {node.name}", seconds=90, log=log / "kubelet.log"
+        has_address, step=f"waiting for the kubelet on {node.name}", seconds=300, log=log / "kubelet.log"
     )
     nodes.start_component(node, "kube-proxy")
 

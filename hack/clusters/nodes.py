@@ -94,7 +94,7 @@ def start(node: NodePlan) -> Process:
     ]
     process = processes.spawn([*unshare, "bash", INIT, node.folder], record=node.init_record, log=log)
     step = f"starting node {node.name}"
-    commands.wait_until(lambda: process.child() is not None and own_network(process), step=step, seconds=10, log=log)
+    commands.wait_until(lambda: process.child() is not None and own_network(process), step=step, seconds=60, log=log)
     return process
 
 
@@ -112,7 +112,7 @@ def start_component(node: NodePlan, component: str) -> None:
     commands.wait_until(
         lambda: _tell(node.folder / "start", component),
         step=f"starting {component} on {node.name}",
-        seconds=10,
+        seconds=60,
         log=node.folder / "log" / "init.log",
     )
 
