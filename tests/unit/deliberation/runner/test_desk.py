@@ -8,10 +8,11 @@ import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
+from deliberation.bus.memory_delivery import MemoryDelivery
 from deliberation.engine.standing import Stage, Standing, fold
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import Outcome, Task
-from deliberation.runner.desk import Desk
+from deliberation.runner.desk import PROGRESS_MS, Desk
 from deliberation.runner.driver import Driver
 from deliberation.runner.persist import run_of
 from fakes.fake_clock import FakeClock, settle
@@ -185,5 +186,30 @@ async def test_while_the_bus_is_away_the_desk_waits() -> None:
     await publish(bus, task)
     await clock.advance(3_000)
     assert (await read(bus, task)).verdict
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_while_a_task_is_in_work_the_bus_is_told_even_if_it_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    async def in_progress(delivery: MemoryDelivery) -> None:
+        delivery.bus.check_connected()
+        told.append(delivery.subject)
+
+    monkeypatch.setattr(MemoryDelivery, "in_progress", in_progress)
+    bus, clock = await build_bus(), FakeClock()
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    await publish(bus, build_task(timeout_ms=600_000))
+    desk = Desk("team", RUNNER, bus, seats, clock, 1)
+    running = asyncio.create_task(desk.run())
+    await clock.advance(2 * PROGRESS_MS)
+    assert len(told) == 2
+    bus.lose_connection()
+    await clock.advance(PROGRESS_MS)
+    bus.restore_connection()
+    await clock.advance(PROGRESS_MS)
+    assert len(told) == 3
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -1,6 +1,8 @@
 """The driver against the in-memory bus, with fake seats and a clock that stands still."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -13,6 +15,7 @@ from deliberation.protocol import subjects
 from deliberation.protocol.messages import (
     Cancel,
     LedgerEntry,
+    LedgerRecord,
     Outcome,
     Proposal,
     ResolvedStrategy,
@@ -332,3 +335,38 @@ async def test_a_bus_that_stays_away_ends_the_driver_and_the_next_one_goes_on() 
     driver, again, _ = build(VOTE, bus, clock)
     assert outcome_of(await driver.run()) is Outcome.TIMED_OUT
     assert not again.calls
+
+
+async def test_a_seat_that_fails_while_the_bus_is_away_is_asked_again() -> None:
+    bus = MemoryBus()
+
+    class SeatsThatFailInAnOutage(FakeSeats):
+        async def answer(self, task: Task, standing: Standing, ask: Ask) -> None:
+            if bus.is_connected:
+                bus.lose_connection()
+                raise RuntimeError
+            bus.restore_connection()
+            await super().answer(task, standing, ask)
+
+    seats = SeatsThatFailInAnOutage(bus, ANSWERS[VOTE.strategy])
+    standing = await Driver(build_task(1, ResolvedStrategy.VOTE), "runner-1", bus, seats, FakeClock()).run()
+    assert outcome_of(standing) is Outcome.SUCCEEDED
+    assert list(standing.proposals) == ["dev-0"]
+
+
+async def test_a_ledger_that_stops_is_a_fault_of_the_bus_and_not_an_endless_wait() -> None:
+    class BusThatStops(MemoryBus):
+        @asynccontextmanager
+        async def follow_ledger(self, run: Run) -> AsyncIterator[AsyncIterator[LedgerRecord]]:
+            del run
+
+            async def nothing() -> AsyncIterator[LedgerRecord]:
+                return
+                yield
+
+            yield nothing()
+
+    driver, seats, _ = build(PANEL, BusThatStops())
+    seats.silent = set(KEYS)
+    with pytest.raises(BusUnavailableError):
+        await driver.run()
