@@ -27,7 +27,7 @@ class Process:
 
     def alive(self) -> bool:
         """Tell whether this very process still runs."""
-        return self.boot == _boot() and _started(self.pid) == self.started
+        return self.boot == _boot() and _read_start(self.pid) == (self.started, True)
 
     def kill(self) -> None:
         """End this very process, and never another that got its id."""
@@ -43,15 +43,15 @@ class Process:
 
 
 def observed(pid: int) -> Process:
-    """Return the process that has this id now.
+    """Return the process that has this id now; a child of ours that ended at once is still there to be collected.
 
     Raises:
         ProcessLookupError: there is none.
     """
-    started = _started(pid)
-    if started is None:
+    found = _read_start(pid)
+    if found is None:
         raise ProcessLookupError(pid)
-    return Process(pid, started, _boot())
+    return Process(pid, found[0], _boot())
 
 
 def spawn(arguments: Sequence[str | Path], *, record: Path, log: Path) -> Process:
@@ -119,16 +119,17 @@ def _reap(pid: int) -> None:
         return
 
 
-def _started(pid: int) -> int | None:
-    """Return field 22 of /proc/PID/stat, unless the process has ended and only waits to be collected.
+def _read_start(pid: int) -> tuple[int, bool] | None:
+    """Return when a process started, field 22 of /proc/PID/stat, and whether it runs; None when there is none.
 
-    The name in field 2 may hold blanks and brackets, see proc(5).
+    One that has ended and only waits to be collected does not run. The name in field 2 may hold blanks and brackets,
+    see proc(5).
     """
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if after_name[0] == "Z" else int(after_name[19])
+    return int(after_name[19]), after_name[0] != "Z"
 
 
 def _boot() -> str:
