@@ -111,6 +111,7 @@ class TestClosedAnswers:
             '```json\n{"rationale": "why", "answer": "LEFT "}\n```',
             'Sure! Here it is: {"rationale": "why", "answer": "Left"} Hope it helps {:',
             '{"answer": "<one of the choices>"}\n{"rationale": "why", "answer": "left"}',
+            '{{"rationale": "why", "answer": "left"}}',
             '{"rationale": "why", "answer": "left"} {"rationale": "again", "answer": "left"}',
             '<think>{"answer": "right"}</think>{"rationale": "why", "answer": "left"}',
         ],
