@@ -249,6 +249,16 @@ class FakeWorld:
             if body["status"].get("jobDeploymentStatus") == "Running":
                 self.beats_ms[body["metadata"]["name"]] = self.now_ms
 
+    def lose_heads(self) -> None:
+        """Have the head of every runner be replaced by a younger one, as KubeRay does, which knows no job."""
+        self.pods = []
+        for body in self._live("RayJob"):
+            name = body["metadata"]["name"]
+            body["status"]["rayJobInfo"] = {"startTime": format_time(self.now_ms - 60_000)}
+            head = {"app.kubernetes.io/instance": name, "ray.io/node-type": "head"}
+            running = {"state": {"running": {"startedAt": format_time(self.now_ms)}}}
+            self.pods.append({"metadata": {"name": "head", "labels": head}, "status": {"containerStatuses": [running]}})
+
     def end_runners(self, status: Body) -> None:
         """Have every RayJob end."""
         for body in self._live("RayJob"):

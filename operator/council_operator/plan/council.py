@@ -128,7 +128,7 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
     if not observed.kuberay_installed:
         return
     live = observed.ray_jobs.get(roster.runner)
-    if live is not None and health.read_runner(live) is RunnerState.ENDED and not health.is_being_deleted(live):
+    if live is not None and not health.is_being_deleted(live) and _is_over(live, observed):
         if health.seconds_until_restart(live, observed.now_ms) == 0:
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
@@ -138,6 +138,11 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
     )
     if _differs({**wanted, "spec": {}}, live, observed):
         yield Apply(wanted, labels.field_manager(observed.body))
+
+
+def _is_over(ray_job: Body, observed: CouncilObserved) -> bool:
+    """Return whether a runner will never take a task again."""
+    return health.read_runner(ray_job) is RunnerState.ENDED or health.has_lost_its_head(ray_job, observed.pods)
 
 
 def _apply_credentials(observed: CouncilObserved, settings: RenderSettings) -> Iterator[Action]:

@@ -42,6 +42,24 @@ def read_runner(ray_job: Body | None) -> RunnerState:
             return RunnerState.STARTING
 
 
+def has_lost_its_head(ray_job: Body, pods: tuple[Body, ...]) -> bool:
+    """Return whether the head of a runner's Ray cluster is younger than its job, which died with the head before.
+
+    Ray keeps jobs in the head's memory. KubeRay starts a head again and calls the job running for minutes more.
+    """
+    started = ray_job.get("status", {}).get("rayJobInfo", {}).get("startTime")
+    if not started:
+        return False
+    labels_of_head = {labels.INSTANCE_LABEL: ray_job["metadata"]["name"], "ray.io/node-type": "head"}
+    return any(
+        parse_time_ms(since) > parse_time_ms(started)
+        for pod in pods
+        if labels_of_head.items() <= pod["metadata"].get("labels", {}).items()
+        for container in pod.get("status", {}).get("containerStatuses", ())
+        if (since := container.get("state", {}).get("running", {}).get("startedAt"))
+    )
+
+
 def seconds_until_restart(ray_job: Body, now_ms: int) -> float:
     """Return how long to wait before an ended runner is replaced; 0 when it may be replaced now."""
     return max(0.0, START_INTERVAL_SECONDS - age_seconds(ray_job, now_ms))

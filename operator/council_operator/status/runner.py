@@ -35,6 +35,9 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
         text = "the cluster has no RayJob kind: install the KubeRay operator, version 1.6 or newer; the rest goes on"
         return Finding(TYPE, status=False, reason=Reason.KUBERAY_NOT_INSTALLED, message=text)
     ray_job = observed.ray_jobs.get(name)
+    if ray_job is not None and health.has_lost_its_head(ray_job, observed.pods):
+        text = f"the head pod of RayJob {name} was lost, and the runner with it; another runner is started"
+        return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
     match health.read_runner(ray_job):
         case RunnerState.ABSENT:
             return _starting(f"RayJob {name} is being created")

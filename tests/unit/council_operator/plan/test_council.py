@@ -214,6 +214,16 @@ def test_an_ended_runner_is_replaced(status: Body) -> None:
     assert "RayJob" in applied(world.reconcile_council("architects"))
 
 
+def test_a_runner_whose_head_was_lost_is_replaced_although_kuberay_calls_it_running() -> None:
+    world = ready_world()
+    world.pass_time(3600)
+    world.beat()
+    world.lose_heads()
+    plan = world.reconcile_council("architects")
+    assert [type(action) for action in changes(plan)] == [Delete]
+    assert "RayJob" in applied(world.reconcile_council("architects"))
+
+
 def test_a_runner_that_ends_at_once_is_not_started_at_once() -> None:
     world = ready_world()
     world.pass_time(119)

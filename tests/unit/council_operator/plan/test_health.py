@@ -32,6 +32,28 @@ def test_a_missing_ray_job_is_absent() -> None:
     assert health.read_runner(None) is RunnerState.ABSENT
 
 
+def head_of(runner: str, started_at: str | None) -> Body:
+    state = {"running": {"startedAt": started_at}} if started_at else {"waiting": {}}
+    head_labels = {"app.kubernetes.io/instance": runner, "ray.io/node-type": "head"}
+    return {"metadata": {"labels": head_labels}, "status": {"containerStatuses": [{"state": state}]}}
+
+
+@pytest.mark.parametrize(
+    ("info", "pods", "is_lost"),
+    [
+        ({"startTime": "2026-09-21T14:13:20Z"}, (), False),
+        ({"startTime": "2026-09-21T14:13:20Z"}, (head_of("runner-1", "2026-09-21T14:12:00Z"),), False),
+        ({"startTime": "2026-09-21T14:13:20Z"}, (head_of("runner-1", "2026-09-21T14:15:00Z"),), True),
+        ({"startTime": "2026-09-21T14:13:20Z"}, (head_of("runner-2", "2026-09-21T14:15:00Z"),), False),
+        ({"startTime": "2026-09-21T14:13:20Z"}, (head_of("runner-1", None),), False),
+        ({}, (head_of("runner-1", "2026-09-21T14:15:00Z"),), False),
+    ],
+)
+def test_a_job_dies_with_its_head(info: Body, pods: tuple[Body, ...], *, is_lost: bool) -> None:
+    ray_job = {"metadata": {"name": "runner-1"}, "status": {"rayJobInfo": info}}
+    assert health.has_lost_its_head(ray_job, pods) is is_lost
+
+
 @pytest.mark.parametrize(
     ("created", "wait"),
     [("2026-09-21T14:13:20Z", 120.0), ("2026-09-21T14:12:20Z", 60.0), ("2026-09-21T13:00:00Z", 0.0)],

@@ -57,6 +57,14 @@ def test_a_runner_whose_pod_cannot_start_names_pod_and_reason(*, is_up: bool) ->
     assert finding.message.startswith("Pod head: ImagePullBackOff: no such image; see kubectl -n team-a describe")
 
 
+def test_a_lost_head_is_told_at_once() -> None:
+    world = world_of()
+    world.lose_heads()
+    status, finding = summary(world)
+    assert finding.reason == "RunnerFailed"
+    assert finding.message.startswith(f"the head pod of RayJob {status.ray_job} was lost")
+
+
 def test_without_kuberay_the_condition_says_what_to_install() -> None:
     world = world_of()
     world.kuberay_installed = False
