@@ -90,8 +90,8 @@ def namespace(cluster: Kubectl, system: Kubectl) -> Iterator[Kubectl]:
     cluster.run("create", "namespace", kubectl.namespace)
     yield kubectl
     for resource in ("deliberations", "councils"):
-        kubectl.run("delete", resource, "--all", "--wait", "--timeout=90s", seconds=100)
-    cluster.delete("namespaces", kubectl.namespace, seconds=180)
+        kubectl.run("delete", resource, "--all", "--wait", "--timeout=180s", seconds=190)
+    cluster.delete("namespaces", kubectl.namespace, seconds=300)
 
 
 @pytest.fixture
@@ -103,6 +103,6 @@ def model_claim(cluster: Kubectl, namespace: Kubectl) -> Iterator[Body]:
     cluster.apply(volume)
     namespace.apply(claim)
     yield claim
-    namespace.run("delete", "deliberations,councils", "--all", "--wait", "--timeout=90s", seconds=100)
+    namespace.run("delete", "deliberations,councils", "--all", "--wait", "--timeout=180s", seconds=190)
     namespace.delete("persistentvolumeclaims", claim["metadata"]["name"])
     cluster.delete("persistentvolumes", volume["metadata"]["name"])

@@ -20,7 +20,9 @@ from demonstration.story import is_finished
 SYSTEM = "council-system"
 OPERATOR = "council-operator"
 READY_SECONDS = 600
-ANSWER_SECONDS = 420
+ANSWER_SECONDS = 660
+FAULT_SECONDS = 240
+"""Room for a machine that others use. A wait ends as soon as what it waits for is there."""
 
 QUESTION = "Which of our services should move to the new cluster first, and why?"
 
@@ -65,7 +67,7 @@ def deliberation(name: str, council_name: str, **spec: Any) -> Body:
         "apiVersion": "councils.dev/v1alpha1",
         "kind": "Deliberation",
         "metadata": {"name": name},
-        "spec": {"councilRef": {"name": council_name}, "question": QUESTION, "timeoutSeconds": 150, **spec},
+        "spec": {"councilRef": {"name": council_name}, "question": QUESTION, "timeoutSeconds": 600, **spec},
     }
 
 
@@ -92,7 +94,14 @@ def await_running(kubectl: Kubectl, name: str) -> Body:
 
 
 def await_condition(
-    kubectl: Kubectl, resource: str, name: str, kind: str, status: str, *, reason: str = "", seconds: int = 120
+    kubectl: Kubectl,
+    resource: str,
+    name: str,
+    kind: str,
+    status: str,
+    *,
+    reason: str = "",
+    seconds: int = FAULT_SECONDS,
 ) -> Body:
     """Return the condition of a type as soon as it has the status and, if one is given, the reason."""
     found: list[Body] = []
@@ -130,7 +139,7 @@ def statistics(kubectl: Kubectl, server: str) -> Body:
     return dict(json.loads(kubectl.run("get", "--raw", path)))
 
 
-def await_gone(kubectl: Kubectl, *objects: str, seconds: int = 90) -> None:
+def await_gone(kubectl: Kubectl, *objects: str, seconds: int = FAULT_SECONDS) -> None:
     """Return as soon as the objects, each `resource/name` or `resource --all`, are deleted.
 
     Raises:

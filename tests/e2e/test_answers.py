@@ -23,7 +23,7 @@ def test_the_sample_council_answers_by_a_real_model(namespace: Kubectl) -> None:
     assert await_ready(namespace, "reviewers")["status"]["simulated"] is False
 
     namespace.apply(sample("deliberation"))
-    status = await_answer(namespace, "slow-shop", seconds=300)["status"]
+    status = await_answer(namespace, "slow-shop")["status"]
     assert status["phase"] == "Succeeded"
     assert status["simulated"] is False
     assert status["strategy"]["resolved"] == "Panel"
@@ -38,7 +38,7 @@ def test_the_sample_council_answers_by_a_real_model(namespace: Kubectl) -> None:
     assert status["usage"]["calls"] >= len(seats)
 
     namespace.apply(sample("deliberation-vote"))
-    vote = await_answer(namespace, "release-today", seconds=300)["status"]
+    vote = await_answer(namespace, "release-today")["status"]
     assert vote["strategy"]["resolved"] == "Vote"
     assert vote["result"]["answer"] in {"release", "wait"}
 
@@ -78,11 +78,11 @@ def test_five_councils_share_one_server_and_one_ray_cluster(namespace: Kubectl) 
 def test_a_council_may_come_after_its_deliberation(namespace: Kubectl) -> None:
     namespace.apply(deliberation("early", "late"))
     waiting = namespace.wait_for(
-        *("deliberations", "early", lambda body: bool(body.get("status", {}).get("conditions"))), seconds=30
+        *("deliberations", "early", lambda body: bool(body.get("status", {}).get("conditions"))), seconds=120
     )
     found = {condition["type"]: condition for condition in waiting["status"]["conditions"]}
     assert found["CouncilReady"]["reason"] == "CouncilNotFound"
     assert "late" in found["CouncilReady"]["message"]
 
     namespace.apply(council("late", model=simulated_model()))
-    assert len(await_answer(namespace, "early", seconds=300)["status"]["proposals"]) == 3
+    assert len(await_answer(namespace, "early")["status"]["proposals"]) == 3

@@ -40,9 +40,10 @@ def test_an_unreachable_endpoint_is_named_and_heals(namespace: Kubectl) -> None:
     server = server_of(namespace, "hosts")
     url = f"http://later.{namespace.namespace}.svc:{MODEL_PORT}/v1"
 
-    namespace.apply(council("guests", model=endpoint(url, key_in="council-models")))
+    namespace.apply(copy_of_key(namespace, "their-key"))
+    namespace.apply(council("guests", model=endpoint(url, key_in="their-key")))
     fault = await_condition(namespace, "councils", "guests", "ModelsAvailable", "False", reason="EndpointUnreachable")
-    assert url in fault["message"]
+    assert "theirs" in fault["message"]
 
     service = namespace.find("services", server)
     assert service

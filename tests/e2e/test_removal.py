@@ -25,7 +25,7 @@ async def test_a_deliberation_deleted_in_its_middle_leaves_no_message(cluster: K
     uid = await_running(namespace, "unwanted")["metadata"]["uid"]
     async with bus_of(cluster) as client:
         assert await messages_of(client, namespace.namespace, uid) > 0
-        namespace.delete("deliberations", "unwanted", seconds=30)
+        namespace.delete("deliberations", "unwanted", seconds=60)
         assert await messages_of(client, namespace.namespace, uid) == 0
 
     namespace.apply(deliberation("wanted", "slow"))
