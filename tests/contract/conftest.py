@@ -22,7 +22,7 @@ def bare_api_server() -> Iterator[ApiServer]:
 def installed(bare_api_server: ApiServer) -> ApiServer:
     """The API server with our kinds."""
     bare_api_server.kubectl("apply", "--server-side", "--kustomize", str(CRDS))
-    bare_api_server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    bare_api_server.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s", within=150)
     return bare_api_server
 
 

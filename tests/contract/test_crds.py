@@ -11,7 +11,7 @@ from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from generate_crds import UNOBSERVED
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
 
 OPERATOR = "council-operator-status"
 

@@ -13,7 +13,7 @@ from deliberation.api.v1alpha1.deliberation import IMMUTABLE_FIELDS
 from deliberation.api.v1alpha1.kinds import KINDS
 from generate_crds import build_definition
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
 
 Body = dict[str, Any]
 

@@ -86,7 +86,7 @@ def with_kuberay(installed: ApiServer) -> ApiServer:
     program = programs.provide(programs.KUBERAY, folders.from_environment().cache, Progress())
     for file in kuberay.crd_files(program):
         installed.kubectl("apply", "--server-side", f"--filename={file}", within=CRD_SECONDS)
-    installed.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    installed.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s", within=150)
     return installed
 
 
