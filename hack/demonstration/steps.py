@@ -23,8 +23,8 @@ IMAGES = ("operator", "runner", "nats")
 MODEL_CLAIM = "council-models"
 """The claim with the weights that the sample Council names."""
 
-COUNCIL_SECONDS = 600
-DELIBERATION_SECONDS = 420
+COUNCIL_SECONDS = 900
+DELIBERATION_SECONDS = 720
 
 
 class DemoError(Exception):
