@@ -70,13 +70,13 @@ MODEL = Recipe(
     name="model",
     tag="converted",
     dockerfile="hack/dockerfiles/model/Dockerfile",
-    sources=(
-        "requirements/demo-model.txt",
-        "hack/dockerfiles/model/convert.py",
-        "hack/dockerfiles/model/chat_template.jinja",
-    ),
+    sources=("requirements/demo-model.txt", "hack/dockerfiles/model/convert.py"),
     gibibytes=3,
 )
+
+
+# How the model is talked to and when it stops. Copied beside the weights, so that a change needs no new conversion.
+MODEL_SETTINGS = ("hack/dockerfiles/model/chat_template.jinja", "hack/dockerfiles/model/generation_config.json")
 
 
 def read_recipes(repository: Path = REPOSITORY) -> dict[str, Recipe]:

