@@ -18,6 +18,7 @@ from clusters import (
     nodes,
     processes,
     programs,
+    storage,
 )
 from clusters.addresses import node_name
 from clusters.archives import Archive
@@ -93,6 +94,7 @@ class Native:
                 if cluster.kuberay:
                     parts.begin(self._install_kuberay, cluster, kubectl)
                 kubectl.apply([node_object(node) for node in plans], "making the Node objects")
+                parts.begin(kubectl.apply, storage.storage_objects(plans), "making the volumes")
                 for node in plans:
                     parts.begin(_start_kubelet, cluster, node)
                 parts.finish()

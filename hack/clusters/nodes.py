@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from clusters import cgroups, commands, components, node_files, processes
+from clusters import cgroups, commands, components, node_files, processes, storage
 from clusters.archives import Archive
 from clusters.components import ControlPlaneFiles
 from clusters.errors import Refusal
@@ -33,6 +33,8 @@ def prepare(node: NodePlan, files: ControlPlaneFiles) -> None:
     """Write every file that the node begins with."""
     for folder in ("log", "components", "network", "volume-plugins", "etcd", *(f"own/{own}" for own in OWN_FOLDERS)):
         (node.folder / folder).mkdir(parents=True, exist_ok=True)
+    for volume in storage.volume_folders(node):
+        volume.mkdir(parents=True, exist_ok=True)
     sysctls = {f"proc/sys/{name}": value for name, value in node_files.KUBELET_SYSCTLS.items()}
     for name, value in sysctls.items():
         own = node.folder / "own" / name

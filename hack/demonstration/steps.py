@@ -109,7 +109,7 @@ def install(kubectl: Kubectl, image_digest: str) -> None:
                 *("helm", "upgrade", "--install", "council-operator", str(CHART)),
                 *("--kubeconfig", str(kubectl.kubeconfig), "--namespace", "council-system", "--create-namespace"),
                 *("--wait", "--timeout", "5m"),
-                *("--set", "images.nats=council-operator/nats:2.15.1", "--set", "nats.persistence.enabled=false"),
+                *("--set", "images.nats=council-operator/nats:2.15.1"),
                 *("--set-string", f"operator.podAnnotations.image={image_digest}"),
             ],
             check=False,

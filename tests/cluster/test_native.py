@@ -75,20 +75,24 @@ def command(tmp_path: Path) -> Iterator[Command]:
     made.run("down", "--all")
 
 
-def run_pod(command: Command, cluster: str, name: str, node: str) -> None:
+def run_pod(command: Command, cluster: str, name: str, node: str, script: str = "echo hello", claim: str = "") -> None:
+    """Run a pod on the node until it is deleted; what `claim` names is mounted at /data."""
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name},
         "spec": {
-            "nodeName": node,
+            "nodeSelector": {"kubernetes.io/hostname": node},
             "terminationGracePeriodSeconds": 0,
+            "volumes": volumes,
             "containers": [
                 {
                     "name": "shell",
                     "image": IMAGE,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", "echo hello; sleep infinity"],
+                    "command": ["sh", "-c", f"{script}; sleep infinity"],
+                    "volumeMounts": [{"name": volume["name"], "mountPath": "/data"} for volume in volumes],
                 }
             ],
         },
@@ -154,6 +158,25 @@ def _folders_of_others() -> set[str]:
     """Folders stay as long as a cluster of somebody else needs them."""
     theirs = [path for path in Path("/sys/fs/cgroup").glob("*/council*") if path.is_dir()]
     return host_folders() if theirs else set()
+
+
+def test_a_claim_keeps_its_data_when_its_pod_is_replaced(command: Command, tmp_path: Path) -> None:
+    command.run("up", "--without-kuberay")
+    cluster = "default"
+    command.run("load-image", str(shell_image.write(tmp_path / "shell.tar", IMAGE).path))
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}},
+    }
+    path = tmp_path / "claim.yaml"
+    path.write_text(yaml.safe_dump(claim))
+    command.kubectl(cluster, "apply", "-f", str(path))
+    run_pod(command, cluster, "writer", "n1", "echo kept > /data/file", "data")
+    command.kubectl(cluster, "delete", "pod", "writer")
+    run_pod(command, cluster, "reader", "n1", "read line < /data/file; echo $line", "data")
+    assert command.kubectl(cluster, "logs", "reader") == "kept\n"
 
 
 def test_a_killed_api_server_comes_back(command: Command) -> None:

@@ -1,7 +1,6 @@
 """A namespace for each test on the cluster that KUBECONFIG names, with the operator installed by its chart."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,6 @@ import pytest
 from demonstration.kubectl import Body, Kubectl
 from demonstration.steps import CHART, model_folder, model_volume
 from e2e.scene import OPERATOR, SYSTEM
-
-IMAGE_OWNER = 65532
-"""The user that NATS runs as, who must be able to write its volume."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,50 +32,20 @@ def cluster() -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def system(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
-    """Install the operator by its chart, with a NATS whose data survives its pod; return the system's namespace."""
+def system(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Install the operator by its chart; return the system's namespace."""
     kubectl = cluster.within(SYSTEM)
-    store = [] if has_default_storage(cluster) else host_volume(cluster, tmp_path_factory.mktemp("nats"))
     helm = ["helm", "--kubeconfig", str(cluster.kubeconfig), "--namespace", SYSTEM]
     subprocess.run(
         [
             *(*helm, "upgrade", "--install", OPERATOR, str(CHART), "--create-namespace", "--wait", "--timeout", "10m"),
-            *("--set", "images.nats=council-operator/nats:2.15.1", "--set", "nats.persistence.size=1Gi", *store),
+            *("--set", "images.nats=council-operator/nats:2.15.1", "--set", "nats.persistence.size=1Gi"),
         ],
         check=True,
     )
     yield kubectl
     subprocess.run([*helm, "uninstall", OPERATOR, "--wait", "--timeout", "5m"], check=True)
     kubectl.delete("persistentvolumeclaims", f"{OPERATOR}-nats")
-    if store:
-        cluster.delete("persistentvolumes", "e2e-nats")
-
-
-def has_default_storage(cluster: Kubectl) -> bool:
-    """Return whether the cluster makes volumes by itself."""
-    default = "storageclass.kubernetes.io/is-default-class"
-    classes = cluster.find_all("storageclasses")
-    return any(body["metadata"].get("annotations", {}).get(default) == "true" for body in classes)
-
-
-def host_volume(cluster: Kubectl, folder: Path) -> list[str]:
-    """Make a volume for NATS from a folder of this machine, whose processes the nodes are; return Helm's settings."""
-    shutil.chown(folder, IMAGE_OWNER, IMAGE_OWNER)
-    cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": "e2e-nats"},
-            "spec": {
-                "capacity": {"storage": "1Gi"},
-                "accessModes": ["ReadWriteOnce"],
-                "persistentVolumeReclaimPolicy": "Retain",
-                "storageClassName": "e2e-nats",
-                "hostPath": {"path": str(folder), "type": "Directory"},
-            },
-        }
-    )
-    return ["--set", "nats.persistence.storageClassName=e2e-nats"]
 
 
 @pytest.fixture
