@@ -1,10 +1,11 @@
 """The operator's settings: the only reader of the environment."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from council_operator.plan.settings import Images, RenderSettings
+from council_operator.plan.settings import Images, RenderSettings, Resources
 
 
 class SettingsError(Exception):
@@ -39,7 +40,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bus_url=bus_url,
         bus_user=environment.get("COUNCIL_BUS_USER") or None,
         bus_password_file=Path(password_file) if password_file else None,
-        watch_namespaces=tuple(name for name in environment.get("COUNCIL_WATCH_NAMESPACES", "").split(",") if name),
+        watch_namespaces=_names(environment, "COUNCIL_WATCH_NAMESPACES"),
         http_port=_port(environment),
         render=RenderSettings(
             images=Images(
@@ -47,11 +48,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
                 runner=_require(environment, "COUNCIL_IMAGE_RUNNER"),
                 vllm=_require(environment, "COUNCIL_IMAGE_VLLM"),
                 vllm_cpu=_require(environment, "COUNCIL_IMAGE_VLLM_CPU"),
+                pull_policy=environment.get("COUNCIL_IMAGE_PULL_POLICY") or Images.pull_policy,
+                pull_secrets=_names(environment, "COUNCIL_IMAGE_PULL_SECRETS"),
             ),
             bus_url=environment.get("COUNCIL_RUNNER_BUS_URL") or bus_url,
             bus_user=environment.get("COUNCIL_RUNNER_BUS_USER") or "",
             bus_password=_read_text(environment, "COUNCIL_RUNNER_BUS_PASSWORD_FILE"),
             derivation_key=_read_text(environment, "COUNCIL_DERIVATION_KEY_FILE").encode(),
+            runner=_resources(environment, "COUNCIL_RUNNER_RESOURCES", RenderSettings.runner),
         ),
     )
 
@@ -61,6 +65,27 @@ def _require(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name} is not set: the chart sets it, see the operator's Deployment")
     return value
+
+
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(one for one in environment.get(name, "").split(",") if one)
+
+
+def _resources(environment: Mapping[str, str], name: str, default: Resources) -> Resources:
+    """Return requests and limits, given as a container's `resources` in JSON.
+
+    Raises:
+        SettingsError: one of the four is missing.
+    """
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        stated = json.loads(text)
+        requests, limits = stated["requests"], stated["limits"]
+        return Resources(str(requests["cpu"]), str(requests["memory"]), str(limits["cpu"]), str(limits["memory"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{name} must be JSON with requests and limits of cpu and memory") from error
 
 
 def _port(environment: Mapping[str, str]) -> int:

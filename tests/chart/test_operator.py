@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chart.rendering import NAMESPACE, Objects, pod_specs, render
+from council_operator.plan.settings import RenderSettings
 from council_operator.settings import Settings, read_settings
 
 
@@ -43,6 +44,14 @@ def test_environment_is_what_the_operator_reads(defaults: Objects, tmp_path: Pat
     assert settings.render.bus_user == "runner"
     assert settings.render.bus_password != settings.bus_password_file.read_text()
     assert len(settings.render.derivation_key) == 48
+    assert settings.render.runner == RenderSettings.runner
+
+
+def test_pods_of_councils_are_made_as_the_values_say(tmp_path: Path) -> None:
+    values = ("images.pullPolicy=Always", "images.pullSecrets={mine,yours}", "runner.resources.limits.cpu=4")
+    settings = settings_of(render(*values), tmp_path).render
+    assert (settings.images.pull_policy, settings.images.pull_secrets) == ("Always", ("mine", "yours"))
+    assert settings.runner.cpu_limit == "4"
 
 
 def test_runners_may_reach_the_bus_by_another_address(tmp_path: Path) -> None:

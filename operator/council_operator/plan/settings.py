@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Images:
-    """Container images. `vllm` and `vllm_cpu` are defaults that a Council may override; so is `runner`."""
+    """Container images. `vllm` and `vllm_cpu` are defaults that a Council may override; so is `runner`.
+
+    `pull_secrets` are names of Secrets, looked up in the namespace of each Council.
+    """
 
     operator: str
     runner: str
     vllm: str
     vllm_cpu: str
     pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

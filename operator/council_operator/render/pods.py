@@ -1,6 +1,6 @@
 """What all our pods have in common: the restricted security profile and where they may write."""
 
-from council_operator.plan.settings import Resources
+from council_operator.plan.settings import RenderSettings, Resources
 from council_operator.render.labels import Body
 
 USER_ID = 65_532
@@ -36,12 +36,14 @@ def resources(wanted: Resources) -> Body:
     }
 
 
-def pod_spec(container: Body, volumes: list[Body]) -> Body:
+def pod_spec(container: Body, volumes: list[Body], settings: RenderSettings) -> Body:
     """Return a pod of one container that asks the API server for nothing and takes no environment from Services.
 
     Without `enableServiceLinks: false` a Service of the user's that is named `vllm` would set VLLM_PORT.
     """
+    pull_secrets = [{"name": name} for name in settings.images.pull_secrets]
     return {
+        **({"imagePullSecrets": pull_secrets} if pull_secrets else {}),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security(),

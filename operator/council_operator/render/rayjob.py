@@ -70,7 +70,7 @@ def render_ray_job(
                 },
                 "template": {
                     "metadata": {"labels": _pod_labels(own)},
-                    "spec": pods.pod_spec(container, volumes),
+                    "spec": pods.pod_spec(container, volumes, settings),
                 },
             },
         },

@@ -25,7 +25,7 @@ def render_deployment(name: str, model: SimulatedModel, council: Body, settings:
         "resources": pods.resources(settings.simulated),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod
     }
-    pod = pods.pod_spec(container, [{"name": "tmp", "emptyDir": {}}])
+    pod = pods.pod_spec(container, [{"name": "tmp", "emptyDir": {}}], settings)
     return servers.render_deployment(name, APPLICATION, council, settings, pod, _MARK)
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from council_operator.plan.settings import Resources
 from council_operator.settings import SettingsError, read_settings
 
 
@@ -56,3 +57,25 @@ def test_secrets_do_not_show_when_settings_are_printed(environment: dict[str, st
     printed = repr(read_settings(environment))
     assert "s3cret" not in printed
     assert "k3y" not in printed
+
+
+def test_pods_of_councils_follow_the_images_settings(environment: dict[str, str]) -> None:
+    assert read_settings(environment).render.images.pull_policy == "IfNotPresent"
+    assert read_settings(environment).render.images.pull_secrets == ()
+    images = read_settings(
+        environment | {"COUNCIL_IMAGE_PULL_POLICY": "Never", "COUNCIL_IMAGE_PULL_SECRETS": "mine,yours"}
+    ).render.images
+    assert images.pull_policy == "Never"
+    assert images.pull_secrets == ("mine", "yours")
+
+
+def test_the_runners_resources_can_be_stated(environment: dict[str, str]) -> None:
+    stated = '{"requests":{"cpu":1,"memory":"2Gi"},"limits":{"cpu":"4","memory":"8Gi"}}'
+    runner = read_settings(environment | {"COUNCIL_RUNNER_RESOURCES": stated}).render.runner
+    assert runner == Resources("1", "2Gi", "4", "8Gi")
+
+
+@pytest.mark.parametrize("stated", ["2Gi", "[]", '{"requests":{"cpu":"1"},"limits":{"cpu":"4","memory":"8Gi"}}'])
+def test_resources_that_are_none_are_refused(environment: dict[str, str], stated: str) -> None:
+    with pytest.raises(SettingsError, match="COUNCIL_RUNNER_RESOURCES"):
+        read_settings(environment | {"COUNCIL_RUNNER_RESOURCES": stated})

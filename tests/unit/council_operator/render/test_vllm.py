@@ -55,6 +55,7 @@ def test_a_server_on_cpu_is_set_up_by_these_flags() -> None:
         "--enable-prompt-tokens-details",
         "--scheduling-policy=priority",
         "--shutdown-timeout=60",
+        '--structured-outputs-config={"backend":"guidance","disable_any_whitespace":true}',
         "--revision=abc",
         "--enforce-eager",
     ]
