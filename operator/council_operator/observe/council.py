@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from council_operator.kube.port import Body, Kubernetes, NotFoundError
 from council_operator.loops import Key
 from council_operator.observe.probes import Probes
-from council_operator.plan import roster
 from council_operator.plan.actions import ObjectReference
 from council_operator.plan.observed import BusFault, CouncilObserved
+from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render.labels import MANAGED_BY_SELECTOR
 from council_operator.wakes import Wakes
@@ -37,7 +37,8 @@ class CouncilObserver:
         if body is None:
             return None
         ray_jobs, kuberay_installed = await self._ray_jobs(key.namespace)
-        runner = roster.runner_name(body, self.settings)
+        roster = find_roster(body, self.settings)
+        runner, models = (roster.runner, roster.models) if roster else ("", ())
         heartbeat, age = self.wakes.heartbeat_of(key.namespace, runner)
         return CouncilObserved(
             body=body,
@@ -49,7 +50,7 @@ class CouncilObserver:
             bus_fault=None if self.bus.is_connected else BusFault("not connected to NATS"),
             heartbeat=heartbeat,
             heartbeat_age_seconds=age,
-            probes=await self.probes.ask(key.namespace, runner, roster.council_models(body, self.settings), age),
+            probes=await self.probes.ask(key.namespace, runner, models, age),
             phases=self.wakes.phases_of(key),
             now_ms=self.now_ms(),
         )

@@ -78,12 +78,6 @@ def find_roster(council: Body, settings: RenderSettings) -> Roster | None:
         return None
 
 
-def council_models(council: Body, settings: RenderSettings) -> tuple[ModelAddress, ...]:
-    """Return where the Council's models are to be found; nothing when its spec cannot be carried out."""
-    roster = find_roster(council, settings)
-    return roster.models if roster else ()
-
-
 def runner_name(council: Body, settings: RenderSettings) -> str:
     """Return the id of the Council's runner; empty when its spec cannot be carried out."""
     roster = find_roster(council, settings)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from council_operator.plan import roster
-from council_operator.plan.roster import build_roster, council_models, find_roster, runner_name
+from council_operator.plan.roster import build_roster, find_roster, runner_name
 from council_operator.plan.settings import Images, RenderSettings
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 
@@ -144,11 +144,9 @@ def test_secrets_are_named_once_and_in_order() -> None:
 def test_an_impossible_spec_needs_nothing() -> None:
     body = council({"models": [], "members": []})
     assert find_roster(body, SETTINGS) is None
-    assert council_models(body, SETTINGS) == ()
     assert runner_name(body, SETTINGS) == ""
 
 
 def test_a_possible_spec_is_found() -> None:
     assert find_roster(council(), SETTINGS) == roster_of(council_spec())
-    assert council_models(council(), SETTINGS) == roster_of(council_spec()).models
     assert runner_name(council(), SETTINGS) == roster_of(council_spec()).runner
