@@ -10,6 +10,7 @@ from clusters.archives import Archive
 from clusters.folders import DATA
 from clusters.locks import locked
 
+STORE = "image-store"
 NAMESPACES = [
     "unshare",
     "--mount",
@@ -31,7 +32,7 @@ class ImageStore:
     """
 
     def __init__(self, cache: Path) -> None:
-        self.folder = cache / "image-store"
+        self.folder = cache / STORE
         self.root = self.folder / "containerd"
         self.index = self.folder / "index.json"
 

@@ -11,6 +11,7 @@ from types import FrameType
 from clusters.errors import Refusal, StepFailed
 from clusters.folders import from_environment
 from image_build.chosen_model import MODEL_VARIABLE, check_model_folder
+from image_build.pruning import prune
 from image_build.recipes import read_recipes
 from image_build.store import Store
 
@@ -41,6 +42,9 @@ def _run(store: Store, wanted: argparse.Namespace) -> int:
         return 0
     if wanted.command == "path":
         return _print_path(store, wanted.name)
+    if wanted.command == "prune":
+        print(f"{prune(store.cache) / 1e9:.1f} GB freed; images and models that are finished stay")
+        return 0
     if wanted.command == "model":
         print(_prepare_model(store))
         return 0
@@ -84,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("names", nargs="*", choices=[*names, "all", []], metavar="NAME", help=", ".join(names))
     path = commands.add_parser("path", help="print where an image's archive lies")
     path.add_argument("name", choices=names, metavar="NAME")
+    commands.add_parser(
+        "prune", help="remove what only makes later builds faster: layers, and the store for new clusters"
+    )
     commands.add_parser("names", help="print the images' names")
     commands.add_parser("model", help=f"prepare the small real model, or check {MODEL_VARIABLE}, and print its folder")
     return top

@@ -2,8 +2,8 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,10 @@ from image_build.programs import answers, run
 from image_build.recipes import Recipe
 
 BASE = "debian:bookworm-slim"
+
+IN_USE = "in-use"
+BUILDAH_FOLDERS = ("storage", "run")
+"""Where buildah keeps its images and layers, and what it knows of running builds."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def choose_engine(cache: Path) -> Engine:
     return Buildah(cache)
 
 
-def _leave() -> None:
-    raise BlockingIOError
+def _say_that_another_builds() -> None:
+    print("hack/images: another command builds an image; waiting for it", file=sys.stderr, flush=True)
 
 
 def _install_missing(packages: Mapping[str, str]) -> None:
@@ -118,7 +122,7 @@ class Buildah:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        self._in_use = cache / "in-use"
+        self._in_use = cache / IN_USE
 
     def build_archive(self, order: Order, archive: Path) -> None:
         """Build from the Debian base, then write the archive."""
@@ -142,15 +146,11 @@ class Buildah:
         return name
 
     def _build(self, order: Order, *arguments: str) -> None:
-        self._clear()
+        """Build alone: two builds mount the layers that they share in namespaces of their own, and spoil them."""
         isolation = ["--isolation", "chroot", "--network", "host"]
-        with locked(self._in_use, shared=True):
-            self._buildah("bud", *isolation, *arguments, step=f"building {order.recipe.name}")
-
-    def _clear(self) -> None:
-        """Remove the half-made containers that an interrupted build left, unless another build is at work."""
-        with suppress(BlockingIOError), locked(self._in_use, busy=_leave):
+        with locked(self._in_use, busy=_say_that_another_builds):
             self._buildah("rm", "--all", step="clearing what an interrupted build left")
+            self._buildah("bud", *isolation, *arguments, step=f"building {order.recipe.name}")
 
     def _buildah(self, *arguments: str | Path, step: str) -> None:
         run([*self._command(), *arguments], step=step)
@@ -158,5 +158,5 @@ class Buildah:
     def _command(self) -> list[str]:
         # Mounts end with the mount namespace, and every process with the PID namespace, however the build ends.
         isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-        storage = ["--root", f"{self._cache}/storage", "--runroot", f"{self._cache}/run", "--storage-driver", "overlay"]
-        return [*isolated, "buildah", *storage]
+        root, run_root = (f"{self._cache}/{folder}" for folder in BUILDAH_FOLDERS)
+        return [*isolated, "buildah", "--root", root, "--runroot", run_root, "--storage-driver", "overlay"]

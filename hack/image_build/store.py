@@ -13,6 +13,7 @@ from clusters.locks import locked
 from image_build import sources
 from image_build.engines import BASE, Engine, Order, choose_engine
 from image_build.pip_settings import read_settings
+from image_build.pruning import WORKPLACE
 from image_build.recipes import MODEL, MODEL_SETTINGS, REPOSITORY, Recipe, read_recipes
 
 GIBIBYTE = 1024**3
@@ -96,7 +97,7 @@ class Store:
     @contextmanager
     def _workplace(self, recipe: Recipe) -> Iterator[tuple[Engine, Order, Path]]:
         """Give one build of an image at a time an engine, an order for the recipe, and a scratch folder."""
-        place = self.cache / "image-build"
+        place = self.cache / WORKPLACE
         waiting = f"hack/images: {recipe.name} is being built by another command; waiting for it"
         with locked(place / "orders" / recipe.name, busy=lambda: print(waiting, file=sys.stderr, flush=True)):
             self._check_disk(recipe)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -56,18 +57,25 @@ def test_buildah_keeps_everything_in_its_folder_and_ends_with_its_namespaces(
     ]
 
 
-def test_what_an_interrupted_build_left_is_cleared_unless_another_build_is_at_work(
-    commands: list[list[str]], tmp_path: Path
-) -> None:
-    def clears() -> bool:
-        commands.clear()
-        Buildah(tmp_path).build_archive(ORDER, Path("/images/sample.tar"))
-        return any(command[-2:] == ["rm", "--all"] for command in commands)
+def test_what_an_interrupted_build_left_is_cleared_first(commands: list[list[str]], tmp_path: Path) -> None:
+    Buildah(tmp_path).build_archive(ORDER, Path("/images/sample.tar"))
+    assert [command[-2:] for command in commands].index(["rm", "--all"]) < next(
+        number for number, command in enumerate(commands) if "/context" in command
+    )
 
-    assert clears()
-    with locked(tmp_path / "in-use", shared=True):
-        assert not clears()
-    assert clears()
+
+def test_a_build_waits_for_the_one_at_work_and_says_so(
+    commands: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = Thread(target=Buildah(tmp_path).build_archive, args=(ORDER, Path("/images/sample.tar")))
+    with locked(tmp_path / "in-use"):
+        build.start()
+        said = ""
+        while "waiting for it" not in said:
+            said += capsys.readouterr().err
+        assert not any("/context" in command for command in commands)
+    build.join()
+    assert any("/context" in command for command in commands)
 
 
 def test_without_an_engine_only_root_can_build(monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]) -> None:
