@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 
 from deliberation.bus.port import Bus
-from deliberation.engine.standing import Stage, Standing
-from deliberation.engine.step import Ask
-from deliberation.protocol.messages import Ballot, LedgerEntry, Proposal, Score, Task, Usage
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import Standing
+from deliberation.protocol.messages import Ballot, LedgerEntry, Proposal, Score, Stage, Task, Usage
 from deliberation.protocol.subjects import Run
 
 

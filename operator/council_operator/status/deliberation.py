@@ -22,10 +22,10 @@ from deliberation.api.v1alpha1.deliberation_status import (
 )
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.report import report
-from deliberation.engine.standing import Stage, Standing, fold
+from deliberation.engine.standing import Standing, fold
 from deliberation.engine.step import Work, step
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Task
+from deliberation.protocol.messages import Stage, Task
 
 Body = dict[str, Any]
 

@@ -50,6 +50,8 @@ def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
         Outcome.CANCELLED: "cancelled; what there was is kept",
         Outcome.NO_QUORUM: f"a quorum of {task.quorum} was asked for",
         Outcome.NO_BALLOTS: "no judge gave a usable ballot",
+        Outcome.NO_SYNTHESIS: "the synthesiser gave no usable answer",
+        Outcome.BUDGET_EXHAUSTED: f"{task.budget_tokens} tokens do not pay for more: raise budget.tokens",
         Outcome.TIMED_OUT: f"the time of {task.timeout_ms // 1000} s ran out: raise timeoutSeconds, or add capacity",
     }[outcome]
     return "; ".join(part for part in (counts, advice, _count_abstentions(standing)) if part)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from deliberation.engine.ranking import Ranking
-from deliberation.engine.standing import Stage, Standing
-from deliberation.protocol.messages import ModelAddress, Task
+from deliberation.engine.standing import Standing
+from deliberation.protocol.messages import ModelAddress, Stage, Task
 
 LOW_AGREEMENT = Fraction(1, 2)
 """Kendall's W below which judges agree less than moderately (Schmidt, Decision Sciences 28 (1997) 763)."""
@@ -41,7 +41,7 @@ def _on_models(task: Task) -> Iterator[str]:
 
 
 def _on_abstentions(task: Task, standing: Standing) -> Iterator[str]:
-    stages = tuple(stage for stage, _ in standing.abstentions)
+    stages = tuple(ask.stage for ask in standing.abstentions)
     absent = stages.count(Stage.PROPOSE)
     if absent:
         yield f"QuorumPartial: {absent} of {len(task.seats)} seats gave no proposal"

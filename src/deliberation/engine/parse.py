@@ -7,14 +7,14 @@ from typing import Any
 from deliberation.aggregation.answers import read_answer
 from deliberation.api.v1alpha1.deliberation import AnswerType
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.engine.asks import Ask
 from deliberation.engine.json_objects import find_objects
 from deliberation.engine.labels import build_listing
 from deliberation.engine.schemas import HIGHEST_SCORE, LOWEST_SCORE
-from deliberation.engine.standing import Stage, Standing
-from deliberation.engine.step import Ask
+from deliberation.engine.standing import Standing
 from deliberation.engine.texts import clean, cut, drop_thinking
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import Abstention, Ballot, Proposal, Score, Task
+from deliberation.protocol.messages import Abstention, Ballot, Proposal, Score, Stage, Task
 
 MAX_ANSWER_BYTES = 192 * 1024
 """Longest answer that the ledger keeps: with every character escaped it still fits one message."""
@@ -85,7 +85,7 @@ def _read_ballot(task: Task, standing: Standing, ask: Ask, reply: Reply, text: s
     return Ballot(
         judge=ask.seat,
         round=ask.round,
-        order=ask.order,
+        order=ask.turn,
         scores=tuple(
             Score(proposal=seat, criteria=dict(zip(criteria, row, strict=True)))
             for seat, row in zip(seats.values(), scores, strict=True)
@@ -137,8 +137,9 @@ def _abstain(ask: Ask, reply: Reply) -> Abstention:
     was_cut_off = reply.finish_reason == "length"
     return Abstention(
         seat=ask.seat,
-        stage=ask.stage.value,
+        stage=ask.stage,
         round=ask.round,
+        turn=ask.turn,
         reason=AbstentionReason.TRUNCATED if was_cut_off else AbstentionReason.MALFORMED_ANSWER,
         message=_TRUNCATED[ask.stage] if was_cut_off else _MALFORMED[ask.stage],
         usage=reply.usage,

@@ -23,14 +23,15 @@ from deliberation.api.v1alpha1.deliberation_status import (
     Votes,
 )
 from deliberation.engine import ENGINE_VERSION
+from deliberation.engine.asks import Ask
 from deliberation.engine.cautions import find_cautions, get_models_of_seats, is_simulated
 from deliberation.engine.ranking import Place, Ranking, rank
-from deliberation.engine.standing import Stage, Standing
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import has_judging
 from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Outcome, Task
+from deliberation.protocol.messages import Outcome, Stage, Task
 from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
 
 MAX_REPORT_BYTES = 24 * 1024
@@ -137,7 +138,7 @@ def _tell_progress(task: Task, standing: Standing) -> Progress:
 def _find_stage(task: Task, standing: Standing) -> str:
     if standing.verdict is not None:
         return "finished"
-    if not all(standing.has_closed(Stage.PROPOSE, seat.id) for seat in task.seats):
+    if not all(standing.has_closed(Ask(Stage.PROPOSE, seat.id)) for seat in task.seats):
         return Stage.PROPOSE
     return Stage.JUDGE if has_judging(task, standing) else "aggregate"
 
@@ -212,12 +213,12 @@ def _tell_votes(standing: Standing, ranking: Ranking, detail: _Detail) -> Votes 
         margin_milli=_milli(ranking.margin) if clusters else None,
         abstentions=tuple(
             AbstentionStatus(
-                seat=seat,
-                stage=stage.value,
+                seat=ask.seat,
+                stage=ask.stage.value,
                 reason=abstention.reason.value,
                 message=cut(abstention.message, detail.message),
             )
-            for (stage, seat), abstention in standing.abstentions.items()
+            for ask, abstention in standing.abstentions.items()
         ),
     )
 

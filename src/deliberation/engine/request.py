@@ -2,13 +2,13 @@
 
 from hashlib import sha256
 
+from deliberation.engine.asks import Ask
 from deliberation.engine.labels import build_listing
 from deliberation.engine.schemas import MAX_RATIONALE_CHARACTERS, build_answer_schema, build_ballot_schema
-from deliberation.engine.standing import Stage, Standing
-from deliberation.engine.step import Ask
+from deliberation.engine.standing import Standing
 from deliberation.prompts.stages import Listed, ballot_prompt, proposal_prompt
 from deliberation.protocol.chat import ChatRequest
-from deliberation.protocol.messages import SeatTask, Task
+from deliberation.protocol.messages import SeatTask, Stage, Task
 
 _MAX_SEED = 2**31
 

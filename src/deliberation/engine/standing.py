@@ -7,25 +7,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deliberation.aggregation.answers import read_answer
+from deliberation.engine.asks import Ask, ask_of
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,
     Cancel,
+    Critique,
     LedgerEntry,
     LedgerRecord,
     Proposal,
+    Stage,
     Start,
+    Synthesis,
     Task,
     Verdict,
     entry_key,
 )
-
-
-class Stage(StrEnum):
-    """What the seats are doing."""
-
-    PROPOSE = "propose"
-    JUDGE = "judge"
 
 
 class Rejection(StrEnum):
@@ -47,30 +44,33 @@ class Rejection(StrEnum):
 class Standing:
     """Where one run stands.
 
-    Mappings are in the order of the task's seats. `spoiled` holds the keys whose place is taken by a record that does
-    not count, so that nobody can fill it any more.
+    Mappings are in the order of the task's seats. `proposals` are those that stand now, by id: the latest valid one of
+    each seat and sample; `rounds` holds all of them by the round in which they were written, round 0 first. `critiques`
+    are by round and seat, `ballots` by judge and order, `abstentions` by what was asked. `spoiled` holds the keys whose
+    place is taken by a record that does not count, so that nobody can fill it any more.
     """
 
     started: Start | None = None
     cancelled: bool = False
     proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    rounds: tuple[Mapping[str, Proposal], ...] = ()
+    critiques: Mapping[tuple[int, str], Critique] = field(default_factory=dict)
     ballots: Mapping[tuple[str, int], Ballot] = field(default_factory=dict)
-    abstentions: Mapping[tuple[Stage, str], Abstention] = field(default_factory=dict)
+    synthesis: Synthesis | None = None
+    abstentions: Mapping[Ask, Abstention] = field(default_factory=dict)
     verdict: Verdict | None = None
     rejected: Mapping[str, int] = field(default_factory=dict)
     spoiled: frozenset[str] = frozenset()
 
-    def has_closed(self, stage: Stage, seat: str) -> bool:
-        """Return whether the seat can say nothing more in the stage."""
-        given = seat in self.proposals if stage is Stage.PROPOSE else (seat, 0) in self.ballots
-        return given or _has_abstained(stage, seat, self.abstentions, self.spoiled)
+    def has_closed(self, ask: Ask) -> bool:
+        """Return whether nothing can come in answer to the ask any more."""
+        given = ask.seat in self.proposals if ask.stage is Stage.PROPOSE else (ask.seat, ask.turn) in self.ballots
+        return given or _has_abstained(ask, self.abstentions, self.spoiled)
 
 
-def _has_abstained(
-    stage: Stage, seat: str, abstentions: Mapping[tuple[Stage, str], Abstention], spoiled: AbstractSet[str]
-) -> bool:
-    """Return whether the seat's place for an abstention is taken, be it by one that cannot be read."""
-    return (stage, seat) in abstentions or f"abstention.{stage}.0.{seat}" in spoiled
+def _has_abstained(ask: Ask, abstentions: Mapping[Ask, Abstention], spoiled: AbstractSet[str]) -> bool:
+    """Return whether the ask's place for an abstention is taken, be it by one that cannot be read."""
+    return ask in abstentions or ask.abstention_key in spoiled
 
 
 def fold(task: Task, records: Iterable[LedgerRecord]) -> Standing:
@@ -99,7 +99,7 @@ class _Ledger:
         self.verdict: Verdict | None = None
         self.proposals: dict[str, Proposal] = {}
         self.ballots: dict[tuple[str, int], Ballot] = {}
-        self.abstentions: dict[tuple[Stage, str], Abstention] = {}
+        self.abstentions: dict[Ask, Abstention] = {}
         self.spoiled: set[str] = set()
         self.taken: set[str] = set()
 
@@ -135,11 +135,13 @@ class _Ledger:
                 return self._find_fault_of_abstention(entry)
             case Start() | Cancel() | Verdict():
                 return None
+            case Critique() | Synthesis():
+                return Rejection.FOREIGN
 
     def _find_fault_of_proposal(self, proposal: Proposal) -> Rejection | None:
-        if proposal.seat not in self.seats or proposal.round != 0:
+        if proposal.seat not in self.seats or (proposal.round, proposal.sample) != (0, 0):
             return Rejection.FOREIGN
-        if self._has_closed(Stage.PROPOSE, proposal.seat):
+        if self._has_closed(ask_of(proposal)):
             return Rejection.DUPLICATE
         return None if read_answer(proposal.answer, self.task.answer) is not None else Rejection.MALFORMED
 
@@ -147,13 +149,14 @@ class _Ledger:
         scored = [score.proposal for score in ballot.scores]
         is_ours = (
             self._is_judge(ballot.judge)
-            and (ballot.round, ballot.order) == (0, 0)
+            and ballot.round == 0
+            and ballot.order in range(self.task.orders)
             and set(scored) <= self.proposals.keys() - {ballot.judge}
             and all(score.criteria.keys() <= self.criteria for score in ballot.scores)
         )
         if not is_ours:
             return Rejection.FOREIGN
-        if self._has_closed(Stage.JUDGE, ballot.judge):
+        if self._has_closed(ask_of(ballot)):
             return Rejection.DUPLICATE
         is_complete = len(scored) == len(set(scored)) == len(self.proposals) - 1 and all(
             score.criteria.keys() == self.criteria for score in ballot.scores
@@ -161,19 +164,19 @@ class _Ledger:
         return None if is_complete else Rejection.MALFORMED
 
     def _find_fault_of_abstention(self, abstention: Abstention) -> Rejection | None:
-        stage = Stage(abstention.stage)
-        may_abstain = abstention.seat in self.seats if stage is Stage.PROPOSE else self._is_judge(abstention.seat)
-        if not may_abstain or abstention.round != 0:
+        ask = ask_of(abstention)
+        may_abstain = {Stage.PROPOSE: ask.seat in self.seats, Stage.JUDGE: self._is_judge(ask.seat)}
+        if not may_abstain.get(ask.stage) or (ask.round, ask.turn) != (0, 0):
             return Rejection.FOREIGN
-        return Rejection.DUPLICATE if self._has_closed(stage, abstention.seat) else None
+        return Rejection.DUPLICATE if self._has_closed(ask) else None
 
     def _is_judge(self, seat: str) -> bool:
         """Return whether the seat may judge: it proposed, and no proposal can come any more."""
-        return seat in self.proposals and all(self._has_closed(Stage.PROPOSE, other) for other in self.seats)
+        return seat in self.proposals and all(self._has_closed(Ask(Stage.PROPOSE, other)) for other in self.seats)
 
-    def _has_closed(self, stage: Stage, seat: str) -> bool:
-        given = seat in self.proposals if stage is Stage.PROPOSE else (seat, 0) in self.ballots
-        return given or _has_abstained(stage, seat, self.abstentions, self.spoiled)
+    def _has_closed(self, ask: Ask) -> bool:
+        given = ask.seat in self.proposals if ask.stage is Stage.PROPOSE else (ask.seat, ask.turn) in self.ballots
+        return given or _has_abstained(ask, self.abstentions, self.spoiled)
 
     def _accept(self, entry: LedgerEntry) -> None:
         match entry:
@@ -189,7 +192,9 @@ class _Ledger:
             case Ballot():
                 self.ballots[entry.judge, entry.order] = entry
             case Abstention():
-                self.abstentions[Stage(entry.stage), entry.seat] = entry
+                self.abstentions[ask_of(entry)] = entry
+            case Critique() | Synthesis():
+                raise AssertionError("found a fault in every one")
 
     def _drop_what_does_not_count(self, verdict: Verdict) -> None:
         """Take out what came before the verdict but was not seen by whoever wrote it."""
@@ -208,12 +213,19 @@ class _Ledger:
 
     def standing(self) -> Standing:
         """Return what has been folded, in the order of the seats."""
-        places = [(stage, seat) for stage in Stage for seat in self.seats]
+        places = [Ask(stage, seat) for stage in Stage for seat in self.seats]
+        proposals = {seat: self.proposals[seat] for seat in self.seats if seat in self.proposals}
         return Standing(
             started=self.started,
             cancelled=self.cancelled,
-            proposals={seat: self.proposals[seat] for seat in self.seats if seat in self.proposals},
-            ballots={(seat, 0): self.ballots[seat, 0] for seat in self.seats if (seat, 0) in self.ballots},
+            proposals=proposals,
+            rounds=(proposals,),
+            ballots={
+                (seat, order): self.ballots[seat, order]
+                for seat in self.seats
+                for order in range(self.task.orders)
+                if (seat, order) in self.ballots
+            },
             abstentions={place: self.abstentions[place] for place in places if place in self.abstentions},
             verdict=self.verdict,
             rejected=dict(sorted(self.rejected.items())),

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.engine.standing import Stage, Standing
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import (
     Abstention,
     LedgerEntry,
     Outcome,
     ResolvedStrategy,
+    Stage,
     Task,
     Verdict,
     entry_key,
@@ -20,23 +22,6 @@ PROPOSE_SHARE_PERCENT = 60
 
 _STAGE_ENDED = "the stage ended before this seat answered: raise timeoutSeconds, or give the model more capacity"
 _PLACE_TAKEN = "an entry that cannot be used stands in this seat's place in the ledger"
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One entry that one seat still owes."""
-
-    stage: Stage
-    seat: str
-    round: int = 0
-    order: int = 0
-
-    @property
-    def key(self) -> str:
-        """Return the key of the entry that the ask is about."""
-        if self.stage is Stage.PROPOSE:
-            return f"proposal.{self.round}.{self.seat}"
-        return f"ballot.{self.round}.{self.seat}.{self.order}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +90,7 @@ def _conclude(task: Task, standing: Standing, now_ms: int) -> Finish:
 
 
 def _missing(standing: Standing, stage: Stage, seats: tuple[str, ...]) -> Iterator[Ask]:
-    return (Ask(stage, seat) for seat in seats if not standing.has_closed(stage, seat))
+    return (Ask(stage, seat) for seat in seats if not standing.has_closed(Ask(stage, seat)))
 
 
 def _wait(standing: Standing, asks: tuple[Ask, ...], until_ms: int, now_ms: int) -> Work | Record | None:
@@ -121,7 +106,7 @@ def _wait(standing: Standing, asks: tuple[Ask, ...], until_ms: int, now_ms: int)
 
 
 def _abstain(ask: Ask, reason: AbstentionReason, message: str) -> Abstention:
-    return Abstention(seat=ask.seat, stage=ask.stage.value, round=ask.round, reason=reason, message=message)
+    return Abstention(seat=ask.seat, stage=ask.stage, round=ask.round, turn=ask.turn, reason=reason, message=message)
 
 
 def _end_of_proposing(task: Task, *, has_quorum: bool) -> int:
@@ -141,8 +126,8 @@ def _was_cut_short(standing: Standing, stage: Stage) -> Iterator[bool]:
     """Yield for each abstention of the stage whether time was its reason."""
     return (
         abstention.reason is AbstentionReason.STAGE_ENDED
-        for (of_stage, _), abstention in standing.abstentions.items()
-        if of_stage is stage
+        for ask, abstention in standing.abstentions.items()
+        if ask.stage is stage
     )
 
 

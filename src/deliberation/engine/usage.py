@@ -1,8 +1,8 @@
 """What a run cost."""
 
 from deliberation.api.v1alpha1.deliberation_status import StageUsage, UsageStatus
-from deliberation.engine.standing import Stage, Standing
-from deliberation.protocol.messages import Task, Usage, Verdict
+from deliberation.engine.standing import Standing
+from deliberation.protocol.messages import Stage, Task, Usage, Verdict
 
 
 def tell_usage(task: Task, standing: Standing) -> UsageStatus:
@@ -11,8 +11,8 @@ def tell_usage(task: Task, standing: Standing) -> UsageStatus:
         Stage.PROPOSE: [proposal.usage for proposal in standing.proposals.values()],
         Stage.JUDGE: [ballot.usage for ballot in standing.ballots.values()],
     }
-    for (stage, _), abstention in standing.abstentions.items():
-        spent[stage].append(abstention.usage)
+    for abstention in standing.abstentions.values():
+        spent[abstention.stage].append(abstention.usage)
     every = [usage for usages in spent.values() for usage in usages]
     prompt_tokens = sum(usage.prompt_tokens for usage in every)
     completion_tokens = sum(usage.completion_tokens for usage in every)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from deliberation.api.v1alpha1.deliberation import Answer, ContextText, Criterion
+from deliberation.api.v1alpha1.deliberation import Aggregation, Answer, ContextText, Criterion, Stop, Topology
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 
 
@@ -62,6 +62,19 @@ class ResolvedStrategy(StrEnum):
 
     VOTE = "Vote"
     PANEL = "Panel"
+    CRITIQUE = "Critique"
+    DEBATE = "Debate"
+    MIXTURE_OF_AGENTS = "MixtureOfAgents"
+
+
+class Stage(StrEnum):
+    """What the seats are doing. Aggregation follows judging; it is computed, so it is no stage of its own here."""
+
+    PROPOSE = "propose"
+    CRITIQUE = "critique"
+    EXCHANGE = "exchange"
+    JUDGE = "judge"
+    SYNTHESISE = "synthesise"
 
 
 class Task(Message):
@@ -80,6 +93,17 @@ class Task(Message):
     criteria: tuple[Criterion, ...]
     answer: Answer = Answer()
     strategy: ResolvedStrategy
+    rounds: Annotated[int, Field(ge=1, description="Exchanges; of a MixtureOfAgents: layers after the first")] = 1
+    topology: Annotated[Topology, Field(description="Debate: whose answers a seat reads")] = Topology.FULL
+    keep_if_majority: Annotated[
+        bool, Field(description="Debate: who agrees with the absolute majority keeps its answer and is not asked")
+    ] = True
+    samples: Annotated[int, Field(ge=1, description="Proposals of each seat")] = 1
+    aggregation: Aggregation = Aggregation.SCORE_MEAN
+    stop: Annotated[Stop, Field(description="When to stop asking before everybody has answered")] = Stop.NONE
+    orders: Annotated[int, Field(ge=1, le=2, description="Ballots of each judge; the second reads in reverse")] = 1
+    synthesiser: Annotated[str | None, Field(description="Seat that writes the result from the best proposals")] = None
+    budget_tokens: Annotated[int | None, Field(ge=1, description="Most tokens, read and written, of the run")] = None
     seats: Annotated[tuple[SeatTask, ...], Field(min_length=1, max_length=64)]
     models: Annotated[tuple[ModelAddress, ...], Field(min_length=1)]
     quorum: Annotated[int, Field(ge=1)]
@@ -101,6 +125,9 @@ class Usage(Message):
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    repeated_calls: Annotated[
+        int, Field(description="Calls that were made before, by a driver or an actor that was lost with the answer")
+    ] = 0
 
 
 class Entry(Message):
@@ -110,9 +137,14 @@ class Entry(Message):
 
 
 class Start(Entry):
-    """A runner has taken the task up."""
+    """A runner asks for everything that is open now. The first one says that the task was taken up.
+
+    One stands before each wave of calls, and one more for every driver that had to ask again: so the ledger knows which
+    calls were in flight when a driver was lost.
+    """
 
     kind: Literal["start"] = "start"
+    number: int = 0
     runner: str
     at_ms: int
 
@@ -123,16 +155,32 @@ class Proposal(Entry):
     kind: Literal["proposal"] = "proposal"
     seat: str
     round: int = 0
+    sample: int = 0
     answer: str
     rationale: str = ""
     cut_off: Annotated[bool, Field(description="The text met the token limit: it meant to say more")] = False
+    usage: Usage = Usage()
+
+    @property
+    def id(self) -> str:
+        """Return what scores and status call the proposal: its seat, and the sample unless it is the first."""
+        return f"{self.seat}.{self.sample}" if self.sample else self.seat
+
+
+class Critique(Entry):
+    """What one seat finds wrong in the others' proposals."""
+
+    kind: Literal["critique"] = "critique"
+    seat: str
+    round: int
+    texts: Annotated[dict[str, str], Field(description="By id of the proposal")]
     usage: Usage = Usage()
 
 
 class Score(Message):
     """One judge's scores of one proposal, by criterion, from 1 to 5."""
 
-    proposal: Annotated[str, Field(description="Seat whose proposal it is")]
+    proposal: Annotated[str, Field(description="Id of the proposal")]
     criteria: dict[str, Annotated[int, Field(ge=1, le=5)]]
 
 
@@ -142,19 +190,31 @@ class Ballot(Entry):
     kind: Literal["ballot"] = "ballot"
     judge: str
     round: int = 0
-    order: int = 0
+    order: Annotated[int, Field(description="1: the judge read the proposals in reverse")] = 0
     scores: tuple[Score, ...]
     rationale: str = ""
     usage: Usage = Usage()
 
 
+class Synthesis(Entry):
+    """What one seat makes of the best proposals."""
+
+    kind: Literal["synthesis"] = "synthesis"
+    seat: str
+    answer: str
+    rationale: str = ""
+    cut_off: bool = False
+    usage: Usage = Usage()
+
+
 class Abstention(Entry):
-    """A seat gave nothing usable in one stage."""
+    """A seat gave nothing usable in one place of the ledger."""
 
     kind: Literal["abstention"] = "abstention"
     seat: str
-    stage: Literal["propose", "judge"]
+    stage: Stage
     round: int = 0
+    turn: Annotated[int, Field(description="Sample of the proposal, or order of the ballot, that will not come")] = 0
     reason: AbstentionReason
     message: Annotated[str, Field(description="For people: never model text, never a secret")] = ""
     usage: Usage = Usage()
@@ -172,6 +232,8 @@ class Outcome(StrEnum):
     SUCCEEDED = "Succeeded"
     NO_QUORUM = "NoQuorum"
     NO_BALLOTS = "NoBallots"
+    NO_SYNTHESIS = "NoSynthesis"
+    BUDGET_EXHAUSTED = "BudgetExhausted"
     TIMED_OUT = "TimedOut"
     CANCELLED = "Cancelled"
 
@@ -180,12 +242,13 @@ class Verdict(Entry):
     """The end of a run. Whoever writes it first decides: it names the entries that count, whatever arrives later."""
 
     kind: Literal["verdict"] = "verdict"
+    number: Annotated[int, Field(description="Above 0 when what stands in the places before it is no verdict")] = 0
     outcome: Outcome
-    counted: Annotated[tuple[str, ...], Field(description="Keys of the proposals, ballots and abstentions that count")]
+    counted: Annotated[tuple[str, ...], Field(description="Keys of the entries that count")]
     decided_at_ms: int
 
 
-LedgerEntry = Start | Proposal | Ballot | Abstention | Cancel | Verdict
+LedgerEntry = Start | Proposal | Critique | Ballot | Synthesis | Abstention | Cancel | Verdict
 
 _ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(Annotated[LedgerEntry, Field(discriminator="kind")])
 
@@ -194,17 +257,27 @@ def entry_key(entry: LedgerEntry) -> str:
     """Return the entry's place in its run: the tail of its subject. Two entries of one place cannot both exist."""
     match entry:
         case Start():
-            return "start"
+            key = _numbered("start", entry.number)
         case Proposal():
-            return f"proposal.{entry.round}.{entry.seat}"
+            key = f"proposal.{entry.round}.{entry.seat}.{entry.sample}"
+        case Critique():
+            key = f"critique.{entry.round}.{entry.seat}"
         case Ballot():
-            return f"ballot.{entry.round}.{entry.judge}.{entry.order}"
+            key = f"ballot.{entry.round}.{entry.judge}.{entry.order}"
+        case Synthesis():
+            key = "synthesis"
         case Abstention():
-            return f"abstention.{entry.stage}.{entry.round}.{entry.seat}"
+            key = f"abstention.{entry.stage}.{entry.round}.{entry.seat}.{entry.turn}"
         case Cancel():
-            return "cancel"
+            key = "cancel"
         case Verdict():
-            return "verdict"
+            key = _numbered("verdict", entry.number)
+    return key
+
+
+def _numbered(kind: str, number: int) -> str:
+    """Return the key of one of several entries of a kind; the first one's is the kind alone."""
+    return f"{kind}.{number}" if number else kind
 
 
 def decode_entry(data: bytes) -> LedgerEntry:

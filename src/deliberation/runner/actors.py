@@ -16,8 +16,8 @@ import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError, TaskCancelledError
 
 from deliberation.bus.jetstream import connect
+from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.engine.step import Ask
 from deliberation.models.client import ChatClient
 from deliberation.protocol.messages import Task
 from deliberation.runner.clock import Clock, SystemClock, sleep

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, BusUnavailableError, Delivery
+from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.engine.step import Ask
 from deliberation.protocol.messages import Abstention, Task
 from deliberation.protocol.subjects import Run
 from deliberation.runner.clock import Clock, sleep
@@ -175,8 +175,9 @@ class EmptySeats:
         self.were_asked = True
         abstention = Abstention(
             seat=ask.seat,
-            stage=ask.stage.value,
+            stage=ask.stage,
             round=ask.round,
+            turn=ask.turn,
             reason=AbstentionReason.INTERNAL_ERROR,
             message="The runner failed at every earlier delivery of this task: see its log",
         )

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, BusUnavailableError
+from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing, fold
-from deliberation.engine.step import Ask, Finish, Record, Work, step
+from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task, entry_key
 from deliberation.runner.clock import Clock
 from deliberation.runner.faults import describe
@@ -106,8 +107,9 @@ class Driver:
         await self._persist(
             Abstention(
                 seat=ask.seat,
-                stage=ask.stage.value,
+                stage=ask.stage,
                 round=ask.round,
+                turn=ask.turn,
                 reason=AbstentionReason.INTERNAL_ERROR,
                 message=message,
             )
@@ -119,7 +121,7 @@ class Driver:
             await self._catch_up()
         except BusUnavailableError as error:
             log.warning("%s: %s", self._name, describe(error))
-        return fold(self._task, self._records.values()).has_closed(ask.stage, ask.seat)
+        return fold(self._task, self._records.values()).has_closed(ask)
 
     async def _record(self, entries: Iterable[LedgerEntry], follower: asyncio.Task[None]) -> None:
         """Write the entries, and wait until the ledger shows what has become of their places."""

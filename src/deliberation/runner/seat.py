@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, MessageTooLargeError
+from deliberation.engine.asks import Ask
 from deliberation.engine.parse import read_reply
 from deliberation.engine.request import build_request
 from deliberation.engine.standing import Standing
-from deliberation.engine.step import Ask
 from deliberation.protocol.chat import ChatRequest, ModelError, Reply
 from deliberation.protocol.messages import Abstention, Ballot, ModelAddress, Proposal, Task, Usage
 from deliberation.runner.clock import Clock
@@ -92,5 +92,5 @@ def get_model(task: Task, seat_id: str) -> ModelAddress:
 
 def _abstain(ask: Ask, reason: AbstentionReason, message: str, usage: Usage) -> Abstention:
     return Abstention(
-        seat=ask.seat, stage=ask.stage.value, round=ask.round, reason=reason, message=message, usage=usage
+        seat=ask.seat, stage=ask.stage, round=ask.round, turn=ask.turn, reason=reason, message=message, usage=usage
     )

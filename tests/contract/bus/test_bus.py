@@ -66,9 +66,9 @@ async def test_a_ledger_without_entries_is_empty(bus: Bus, run: Run) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"null", b'{"version":2,"kind":"cancel"}', b'{"kind":"unknown"}'])
 async def test_a_malformed_entry_is_a_record_without_an_entry(stage: Stage, run: Run, data: bytes) -> None:
-    await stage.put(subjects.entry(run, "proposal.0.qa-0"), data)
+    await stage.put(subjects.entry(run, "proposal.0.qa-0.0"), data)
     (record,) = await stage.bus.read_ledger(run)
-    assert (record.key, record.entry) == ("proposal.0.qa-0", None)
+    assert (record.key, record.entry) == ("proposal.0.qa-0.0", None)
     async with stage.bus.follow_ledger(run) as records:
         async with asyncio.timeout(SOON):
             assert await anext(records) == record
@@ -103,7 +103,7 @@ async def test_watching_reports_new_entries_of_every_namespace_and_no_old_ones(b
     await bus.publish_entry(run, proposal(1))
     await bus.publish_entry(other, Cancel())
     async with asyncio.timeout(SOON):
-        assert [await seen.get(), await seen.get()] == [(run, "proposal.0.qa-1"), (other, "cancel")]
+        assert [await seen.get(), await seen.get()] == [(run, "proposal.0.qa-1.0"), (other, "cancel")]
     await subscription.stop()
     await subscription.stop()
     await bus.publish_entry(run, proposal(2))
@@ -121,7 +121,7 @@ async def test_a_watcher_that_fails_is_called_again(bus: Bus, run: Run) -> None:
     await bus.publish_entry(run, proposal(0))
     await bus.publish_entry(run, proposal(1))
     async with asyncio.timeout(SOON):
-        assert [await seen.get(), await seen.get()] == ["proposal.0.qa-0", "proposal.0.qa-1"]
+        assert [await seen.get(), await seen.get()] == ["proposal.0.qa-0.0", "proposal.0.qa-1.0"]
 
 
 async def test_the_latest_task_of_a_deliberation_can_be_read(bus: Bus, run: Run) -> None:
@@ -274,7 +274,7 @@ async def test_many_large_entries_can_be_read(bus: Bus, run: Run) -> None:
     for number in range(24):
         await bus.publish_entry(run, proposal(number).model_copy(update={"answer": "x" * 1_000_000}))
     records = await bus.read_ledger(run)
-    assert [record.key for record in records] == [f"proposal.0.qa-{number}" for number in range(24)]
+    assert [record.key for record in records] == [f"proposal.0.qa-{number}.0" for number in range(24)]
     async with bus.follow_ledger(run) as following, asyncio.timeout(SOON):
         for record in records:
             assert await anext(following) == record

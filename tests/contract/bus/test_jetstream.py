@@ -67,7 +67,7 @@ async def test_a_killed_server_loses_nothing_and_followers_go_on(
             assert await jetstream.publish_entry(run, proposal(number))
         seen += await collect(records, 3)
     assert tuple(seen) == await jetstream.read_ledger(run)
-    assert [record.key for record in seen] == [f"proposal.0.qa-{number}" for number in range(6)]
+    assert [record.key for record in seen] == [f"proposal.0.qa-{number}.0" for number in range(6)]
     assert watched == [record.key for record in seen]
 
 
@@ -82,7 +82,7 @@ async def test_entries_written_while_a_follower_is_cut_off_reach_it_later(
         other = await connect(nats_server.url, name="other")
         await other.publish_entry(run, proposal(1))
         await other.close()
-        assert [record.key for record in await collect(records, 1)] == ["proposal.0.qa-1"]
+        assert [record.key for record in await collect(records, 1)] == ["proposal.0.qa-1.0"]
 
 
 async def test_an_entry_published_without_a_server_is_written_once_when_it_is_back(
@@ -93,7 +93,7 @@ async def test_an_entry_published_without_a_server_is_written_once_when_it_is_ba
     await asyncio.sleep(AT_ONCE)
     nats_server.start()
     assert await publishing
-    assert [record.key for record in await jetstream.read_ledger(run)] == ["proposal.0.qa-0"]
+    assert [record.key for record in await jetstream.read_ledger(run)] == ["proposal.0.qa-0.0"]
 
 
 async def test_a_lost_acknowledgement_is_asked_for_again_and_changes_nothing(
@@ -251,7 +251,14 @@ async def test_streams_are_brought_in_line_and_what_an_administrator_added_stays
         subjects.dead_letter_of(f"{subjects.PREFIX}.team.task.{RUNNER}.no-run"),
         *(
             subjects.entry(Run("team", "uid"), key)
-            for key in ("start", "proposal.0.qa-0", "ballot.0.qa-0.1", "abstention.judge.0.qa-0", "cancel", "verdict")
+            for key in (
+                "start",
+                "proposal.0.qa-0.0",
+                "ballot.0.qa-0.1",
+                "abstention.judge.0.qa-0.0",
+                "cancel",
+                "verdict",
+            )
         ),
     ],
 )

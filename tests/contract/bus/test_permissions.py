@@ -84,7 +84,7 @@ async def test_a_runner_may_do_its_work(sides: Sides, run: Run) -> None:
     assert not await sides.runner.publish_entry(run, proposal(0))
     assert len(await sides.runner.read_ledger(run)) == 1
     async with sides.runner.follow_ledger(run) as records, asyncio.timeout(SOON):
-        assert (await anext(records)).key == "proposal.0.qa-0"
+        assert (await anext(records)).key == "proposal.0.qa-0.0"
         await sides.operator.publish_entry(run, Cancel())
         assert (await anext(records)).key == "cancel"
     await delivery.nak(0)

@@ -127,15 +127,17 @@ async def test_malformed_and_foreign_messages_change_nothing_and_are_counted(wor
     await world.apply(question_body())
     run, task = await council.take()
     raw = await nats.connect(world.nats.url)
-    await raw.jetstream().publish(entry(run, "proposal.0.dev-9"), Proposal(seat="dev-9", answer="no").encode())
-    await raw.jetstream().publish(entry(run, "abstention.propose.0.dev-8"), b"{broken")
+    await raw.jetstream().publish(entry(run, "proposal.0.dev-9.0"), Proposal(seat="dev-9", answer="no").encode())
+    await raw.jetstream().publish(entry(run, "abstention.propose.0.dev-8.0"), b"{broken")
     await raw.jetstream().publish(entry(run, "ballot.0.dev-0.7"), b'{"kind":"ballot","version":99}')
     await council.finish(run, task)
     await world.wait(QUESTION, "condition=Succeeded")
     before = await world.get("deliberation", "question")
     assert before["status"]["votes"]["counts"] == [{"answer": "true", "seats": 3, "weightMilli": 3000}]
     assert world.operator.metric("council_ledger_entries_rejected_total") == 3
-    await raw.jetstream().publish(entry(run, "proposal.5.dev-0"), Proposal(seat="dev-0", round=5, answer="no").encode())
+    await raw.jetstream().publish(
+        entry(run, "proposal.5.dev-0.0"), Proposal(seat="dev-0", round=5, answer="no").encode()
+    )
     await raw.close()
     await world.kubectl("annotate", QUESTION, "look=again")
     world.operator.kill()

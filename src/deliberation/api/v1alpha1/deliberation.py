@@ -117,6 +117,32 @@ class StrategyType(StrEnum):
     PANEL = "Panel"
 
 
+class Topology(StrEnum):
+    """Whose answers a seat reads in a Debate."""
+
+    FULL = "Full"
+    RING = "Ring"
+    STAR = "Star"
+
+
+class Aggregation(StrEnum):
+    """How ballots or votes become an order."""
+
+    SCORE_MEAN = "ScoreMean"
+    BORDA = "Borda"
+    COPELAND = "Copeland"
+    KEMENY = "Kemeny"
+    BRADLEY_TERRY = "BradleyTerry"
+    PLURALITY = "Plurality"
+
+
+class Stop(StrEnum):
+    """When to stop asking before everybody has answered."""
+
+    NONE = "None"
+    UNASSAILABLE = "Unassailable"
+
+
 class Strategy(Model):
     """How the Council comes to a result."""
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a condition has its status."""
 
+    BUDGET_EXHAUSTED = "BudgetExhausted"
     BUS_UNAVAILABLE = "BusUnavailable"
     CANCELLED = "Cancelled"
     COUNCIL_NOT_FOUND = "CouncilNotFound"
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     MODEL_UNAVAILABLE = "ModelUnavailable"
     NO_BALLOTS = "NoBallots"
     NO_QUORUM = "NoQuorum"
+    NO_SYNTHESIS = "NoSynthesis"
     PENDING = "Pending"
     READY = "Ready"
     RECONCILE_FAILED = "ReconcileFailed"
@@ -36,9 +38,11 @@ class Reason(StrEnum):
 class AbstentionReason(StrEnum):
     """Why a seat gave nothing usable."""
 
+    BUDGET_EXHAUSTED = "BudgetExhausted"
     INTERNAL_ERROR = "InternalError"
     MALFORMED_ANSWER = "MalformedAnswer"
     MODEL_UNAVAILABLE = "ModelUnavailable"
+    NOT_NEEDED = "NotNeeded"
     REFUSED_BY_SERVER = "RefusedByServer"
     SECRET_MISSING = "SecretMissing"
     STAGE_ENDED = "StageEnded"

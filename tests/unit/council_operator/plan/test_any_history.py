@@ -93,7 +93,7 @@ class AnyHistory(RuleBasedStateMachine):
         if name in self.world.deliberations:
             self.world.run_a_step(name)
 
-    @rule(name=QUESTIONS, key=st.sampled_from(["start", "proposal.0.dev-0", "nonsense"]))
+    @rule(name=QUESTIONS, key=st.sampled_from(["start", "proposal.0.dev-0.0", "nonsense"]))
     def somebody_writes_nonsense_into_the_ledger(self, name: str, key: str) -> None:
         if name in self.world.deliberations:
             uid = self.world.deliberations[name]["metadata"]["uid"]

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, Answer, AnswerType, Criterion
+from deliberation.engine.asks import Ask
 from deliberation.engine.labels import build_listing
 from deliberation.engine.parse import read_reply
-from deliberation.engine.standing import Stage, Standing, fold
-from deliberation.engine.step import Ask, Finish, Record, Work, step
+from deliberation.engine.standing import Standing, fold
+from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.chat import Reply
 from deliberation.protocol.messages import (
     Ballot,
@@ -21,6 +22,7 @@ from deliberation.protocol.messages import (
     ResolvedStrategy,
     Score,
     SeatTask,
+    Stage,
     Task,
     Usage,
     Verdict,

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.deliberation import Answer
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.engine.asks import Ask
 from deliberation.engine.parse import MAX_ANSWER_BYTES, MAX_RATIONALE_BYTES, read_reply
-from deliberation.engine.standing import Stage, fold
-from deliberation.engine.step import Ask
+from deliberation.engine.standing import fold
 from deliberation.protocol.chat import Reply
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,
     LedgerRecord,
     Proposal,
+    Stage,
     Usage,
     decode_entry,
     entry_key,
@@ -277,7 +278,7 @@ def test_whatever_a_model_writes_becomes_an_entry_that_the_ledger_takes(
     assert decode_entry(entry.encode()) == entry
     standing = fold(task, [LedgerRecord(1, entry_key(entry), entry)])
     assert not standing.rejected
-    assert standing.has_closed(Stage.PROPOSE, "s-0")
+    assert standing.has_closed(Ask(Stage.PROPOSE, "s-0"))
 
 
 @given(PIECES)
@@ -287,4 +288,4 @@ def test_whatever_a_judge_writes_becomes_an_entry_that_the_ledger_takes(text: st
     proposals = [propose("s-0"), propose("s-1"), propose("s-2")]
     standing = stand(PANEL, *proposals, entry)
     assert not standing.rejected
-    assert standing.has_closed(Stage.JUDGE, "s-1")
+    assert standing.has_closed(Ask(Stage.JUDGE, "s-1"))

@@ -12,7 +12,7 @@ from deliberation.engine import ENGINE_VERSION
 from deliberation.engine.cautions import find_cautions
 from deliberation.engine.ranking import Ranking
 from deliberation.engine.report import MAX_REPORT_BYTES, Report, report
-from deliberation.engine.standing import Stage, fold
+from deliberation.engine.standing import fold
 from deliberation.engine.step import Finish, step
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.messages import (
@@ -23,6 +23,7 @@ from deliberation.protocol.messages import (
     Outcome,
     ResolvedStrategy,
     SeatTask,
+    Stage,
     Task,
     Usage,
     Verdict,
@@ -193,7 +194,7 @@ class TestVote:
         assert told.result.tied
 
     def test_abstentions_carry_their_reason(self) -> None:
-        gone = Abstention(seat="s-1", stage="propose", reason=AbstentionReason.TRUNCATED, message="why")
+        gone = Abstention(seat="s-1", stage=Stage.PROPOSE, reason=AbstentionReason.TRUNCATED, message="why")
         votes = report_on(VOTE, propose("s-0"), gone, propose("s-2")).votes
         assert votes is not None
         assert votes.to_json()["abstentions"] == [
@@ -335,13 +336,15 @@ def test_a_report_is_bounded_whatever_the_models_write(
         for n, seat in enumerate(proposing)
     ]
     gone = [
-        Abstention(seat=seat.id, stage="propose", reason=AbstentionReason.MODEL_UNAVAILABLE, message=character * 4096)
+        Abstention(
+            seat=seat.id, stage=Stage.PROPOSE, reason=AbstentionReason.MODEL_UNAVAILABLE, message=character * 4096
+        )
         for seat in task.seats[:abstaining]
     ]
     scores = {seat: {criterion.name: 3 for criterion in task.criteria} for seat in proposing[1:]}
     judging = [ballot(proposing[0], scores)] if strategy is ResolvedStrategy.PANEL else []
     silent = [
-        Abstention(seat=seat, stage="judge", reason=AbstentionReason.MODEL_UNAVAILABLE, message=character * 4096)
+        Abstention(seat=seat, stage=Stage.JUDGE, reason=AbstentionReason.MODEL_UNAVAILABLE, message=4096 * character)
         for seat in (proposing[1:] if judging else ())
     ]
     told = report_on(task, *proposals, *gone, *judging, *silent)

@@ -6,14 +6,14 @@ import jsonschema
 import pytest
 
 from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.engine.asks import Ask
 from deliberation.engine.parse import read_reply
 from deliberation.engine.request import build_request
 from deliberation.engine.schemas import build_answer_schema
-from deliberation.engine.standing import Stage, Standing, fold
-from deliberation.engine.step import Ask
+from deliberation.engine.standing import Standing, fold
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.chat import ChatRequest, Reply
-from deliberation.protocol.messages import Ballot, Proposal, SeatTask, Task, Usage
+from deliberation.protocol.messages import Ballot, Proposal, SeatTask, Stage, Task, Usage
 from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, NUMBER, build_task, build_vote, propose, stand
 
 ROLES = ("Developer", "QA", "Architect", "DevOps", "Data")
@@ -47,7 +47,7 @@ def test_a_ballot_is_not_sampled() -> None:
 
 
 def test_the_same_ask_is_always_the_same_request_and_no_other_ask_has_its_seed() -> None:
-    asks = [Ask(stage, seat.id) for stage in Stage for seat in SEATS]
+    asks = [Ask(stage, seat.id) for stage in (Stage.PROPOSE, Stage.JUDGE) for seat in SEATS]
     first = [build_request(PANEL, PROPOSED, ask) for ask in asks]
     assert [build_request(PANEL, PROPOSED, ask) for ask in asks] == first
     assert len({request.seed for request in first}) == len(asks)

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.engine.asks import Ask
 from deliberation.engine.report import report
-from deliberation.engine.standing import Stage, fold
+from deliberation.engine.standing import fold
 from deliberation.engine.step import Finish, step
 from deliberation.protocol.messages import (
     Abstention,
@@ -14,6 +15,7 @@ from deliberation.protocol.messages import (
     LedgerEntry,
     LedgerRecord,
     Outcome,
+    Stage,
     Start,
     Task,
     Verdict,
@@ -25,7 +27,7 @@ TASK = build_task(3)
 
 
 def abstain(seat: str, stage: Stage = Stage.PROPOSE) -> Abstention:
-    return Abstention(seat=seat, stage=stage.value, reason=AbstentionReason.MALFORMED_ANSWER)
+    return Abstention(seat=seat, stage=stage, reason=AbstentionReason.MALFORMED_ANSWER)
 
 
 def all_proposals() -> tuple[LedgerEntry, ...]:
@@ -51,7 +53,7 @@ def test_every_kind_of_entry_is_taken_in() -> None:
     assert standing.cancelled
     assert list(standing.proposals) == ["s-0", "s-1", "s-2"]
     assert list(standing.ballots) == [("s-0", 0)]
-    assert list(standing.abstentions) == [(Stage.JUDGE, "s-1")]
+    assert list(standing.abstentions) == [Ask(Stage.JUDGE, "s-1")]
     assert standing.rejected == {}
 
 
@@ -62,13 +64,13 @@ def test_seats_stand_in_the_order_of_the_task_not_of_arrival() -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (LedgerRecord(9, "proposal.0.s-0", None), "Malformed"),
-        (LedgerRecord(9, "proposal.0.s-1", propose("s-0")), "Misplaced"),
-        (LedgerRecord(9, "proposal.0.stranger", propose("stranger")), "Foreign"),
-        (LedgerRecord(9, "proposal.1.s-0", propose("s-0").model_copy(update={"round": 1})), "Foreign"),
-        (LedgerRecord(9, "proposal.0.s-0", propose("s-0", "  ")), "Malformed"),
-        (LedgerRecord(9, "abstention.propose.0.stranger", abstain("stranger")), "Foreign"),
-        (LedgerRecord(9, "abstention.judge.0.s-0", abstain("s-0", Stage.JUDGE)), "Foreign"),
+        (LedgerRecord(9, "proposal.0.s-0.0", None), "Malformed"),
+        (LedgerRecord(9, "proposal.0.s-1.0", propose("s-0")), "Misplaced"),
+        (LedgerRecord(9, "proposal.0.stranger.0", propose("stranger")), "Foreign"),
+        (LedgerRecord(9, "proposal.1.s-0.0", propose("s-0").model_copy(update={"round": 1})), "Foreign"),
+        (LedgerRecord(9, "proposal.0.s-0.0", propose("s-0", "  ")), "Malformed"),
+        (LedgerRecord(9, "abstention.propose.0.stranger.0", abstain("stranger")), "Foreign"),
+        (LedgerRecord(9, "abstention.judge.0.s-0.0", abstain("s-0", Stage.JUDGE)), "Foreign"),
         (LedgerRecord(9, "ballot.0.s-0.0", ballot("s-0", {"s-1": 3, "s-2": 3})), "Foreign"),
     ],
 )
@@ -121,7 +123,7 @@ def test_an_answer_of_the_wrong_form_is_malformed() -> None:
 def test_of_what_a_seat_writes_in_a_stage_the_first_counts() -> None:
     standing = stand(TASK, propose("s-0"), abstain("s-0"), abstain("s-1"), propose("s-1"), propose("s-2"))
     assert list(standing.proposals) == ["s-0", "s-2"]
-    assert list(standing.abstentions) == [(Stage.PROPOSE, "s-1")]
+    assert list(standing.abstentions) == [Ask(Stage.PROPOSE, "s-1")]
     assert standing.rejected == {"Duplicate": 2}
 
 
@@ -140,14 +142,14 @@ def test_a_second_entry_in_one_place_is_a_duplicate(entry: LedgerEntry) -> None:
 
 
 def test_a_broken_record_in_a_place_that_is_taken_does_not_spoil_it() -> None:
-    standing = fold(TASK, [*record_all(propose("s-0")), LedgerRecord(2, "proposal.0.s-0", None)])
+    standing = fold(TASK, [*record_all(propose("s-0")), LedgerRecord(2, "proposal.0.s-0.0", None)])
     assert not standing.spoiled
     assert standing.rejected == {"Malformed": 1}
 
 
 def test_an_unreadable_abstention_is_one() -> None:
-    standing = fold(TASK, [LedgerRecord(1, "abstention.propose.0.s-0", None), *_later(propose("s-0"))])
-    assert standing.has_closed(Stage.PROPOSE, "s-0")
+    standing = fold(TASK, [LedgerRecord(1, "abstention.propose.0.s-0.0", None), *_later(propose("s-0"))])
+    assert standing.has_closed(Ask(Stage.PROPOSE, "s-0"))
     assert not standing.proposals
 
 
@@ -155,7 +157,7 @@ def _later(*entries: LedgerEntry) -> list[LedgerRecord]:
     return [LedgerRecord(1000 + number, entry_key(entry), entry) for number, entry in enumerate(entries)]
 
 
-VERDICT = Verdict(outcome=Outcome.SUCCEEDED, counted=("proposal.0.s-0", "proposal.0.s-1"), decided_at_ms=7)
+VERDICT = Verdict(outcome=Outcome.SUCCEEDED, counted=("proposal.0.s-0.0", "proposal.0.s-1.0"), decided_at_ms=7)
 
 
 def test_the_verdict_says_what_counts() -> None:
@@ -168,7 +170,7 @@ def test_the_verdict_says_what_counts() -> None:
 
 
 def test_a_ballot_about_a_proposal_that_does_not_count_does_not_count() -> None:
-    counted = ("proposal.0.s-0", "proposal.0.s-1", "ballot.0.s-0.0")
+    counted = ("proposal.0.s-0.0", "proposal.0.s-1.0", "ballot.0.s-0.0")
     verdict = VERDICT.model_copy(update={"counted": counted})
     assert not stand(TASK, *all_proposals(), ballot("s-0", {"s-1": 3, "s-2": 4}), verdict).ballots
 
@@ -194,7 +196,7 @@ ENTRIES = st.one_of(
 )
 
 KEYS = st.sampled_from(
-    ["start", "cancel", "verdict", "nonsense", "proposal.0.s-0", "ballot.0.s-1.0", "abstention.judge.0.s-2"]
+    ["start", "cancel", "verdict", "nonsense", "proposal.0.s-0.0", "ballot.0.s-1.0", "abstention.judge.0.s-2.0"]
 )
 
 
@@ -229,10 +231,10 @@ def test_a_finished_run_never_changes_whatever_arrives_late(
 @given(ledgers(), st.sampled_from([TASK, build_vote(3), build_task(1), build_task(64)]))
 def test_strangers_broken_and_misplaced_records_change_nothing(ledger: list[LedgerRecord], task: Task) -> None:
     noise = [
-        LedgerRecord(500, "proposal.0.nobody", propose("nobody")),
-        LedgerRecord(501, "abstention.judge.0.nobody", abstain("nobody", Stage.JUDGE)),
+        LedgerRecord(500, "proposal.0.nobody.0", propose("nobody")),
+        LedgerRecord(501, "abstention.judge.0.nobody.0", abstain("nobody", Stage.JUDGE)),
         LedgerRecord(502, "ballot.0.nobody.0", ballot("nobody", {"s-0": 5})),
-        LedgerRecord(503, "proposal.7.s-0", None),
+        LedgerRecord(503, "proposal.7.s-0.0", None),
         LedgerRecord(504, "elsewhere", propose("s-1")),
     ]
     clean, noisy = fold(task, ledger), fold(task, [*ledger, *noise])

@@ -3,14 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.engine.standing import Stage, fold
-from deliberation.engine.step import Ask, Finish, Record, Work, step
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import fold
+from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
     Abstention,
     Cancel,
     LedgerEntry,
     LedgerRecord,
     Outcome,
+    Stage,
     Task,
     Verdict,
     entry_key,
@@ -36,7 +38,7 @@ BALLOTS = tuple(
 
 
 def late(seat: str, stage: Stage = Stage.PROPOSE) -> Abstention:
-    return Abstention(seat=seat, stage=stage.value, reason=AbstentionReason.STAGE_ENDED)
+    return Abstention(seat=seat, stage=stage, reason=AbstentionReason.STAGE_ENDED)
 
 
 def asks(stage: Stage, *seats: str) -> tuple[Ask, ...]:
@@ -99,7 +101,7 @@ def test_a_vote_is_over_when_everybody_has_proposed() -> None:
     assert step(VOTE, stand(VOTE, *all_proposals()), START_MS + 5) == Finish(
         Verdict(
             outcome=Outcome.SUCCEEDED,
-            counted=("proposal.0.s-0", "proposal.0.s-1", "proposal.0.s-2"),
+            counted=("proposal.0.s-0.0", "proposal.0.s-1.0", "proposal.0.s-2.0"),
             decided_at_ms=START_MS + 5,
         )
     )
@@ -115,7 +117,7 @@ def test_judging_ends_at_the_deadline_with_the_ballots_there_are() -> None:
     assert step(PANEL, standing, DEADLINE_MS - 1) == Work(Stage.JUDGE, asks(Stage.JUDGE, "s-1", "s-2"), DEADLINE_MS)
     record = step(PANEL, standing, DEADLINE_MS)
     assert isinstance(record, Record)
-    assert [entry_key(entry) for entry in record.entries] == ["abstention.judge.0.s-1", "abstention.judge.0.s-2"]
+    assert [entry_key(entry) for entry in record.entries] == ["abstention.judge.0.s-1.0", "abstention.judge.0.s-2.0"]
     assert outcome_of(PANEL, *all_proposals(), BALLOTS[0], *record.entries) is Outcome.SUCCEEDED
 
 
@@ -172,7 +174,7 @@ def test_whoever_writes_the_verdict_first_decides() -> None:
 
 
 def test_a_seat_whose_place_is_spoiled_is_not_asked_but_recorded_as_absent() -> None:
-    standing = fold(PANEL, [LedgerRecord(1, "proposal.0.s-1", None)])
+    standing = fold(PANEL, [LedgerRecord(1, "proposal.0.s-1.0", None)])
     record = step(PANEL, standing, START_MS)
     assert isinstance(record, Record)
     [entry] = record.entries

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from deliberation.engine.asks import Ask
 from deliberation.engine.report import Report, report
-from deliberation.engine.standing import Stage, fold
-from deliberation.engine.step import Ask
-from deliberation.protocol.messages import Cancel, Outcome, Proposal, Start, Task
+from deliberation.engine.standing import fold
+from deliberation.protocol.messages import Cancel, Outcome, Proposal, Stage, Start, Task
 from unit.deliberation.engine.scripted import (
     DEADLINE_MS,
     START_MS,
@@ -138,7 +138,7 @@ def test_a_cancel_at_any_point_ends_the_run_and_keeps_what_there_is(name: str) -
         assert told.result is None
         kept = [record for record in whole.records[:writes] if isinstance(record.entry, Proposal)]
         assert told.progress.proposals == len(kept)
-        assert {place.seat for place in told.proposals} == {record.key.split(".")[-1] for record in kept}
+        assert {place.seat for place in told.proposals} == {record.key.split(".")[2] for record in kept}
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -5,12 +5,21 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, ContextText, Criterion
+from deliberation.api.v1alpha1.deliberation import (
+    Aggregation,
+    Answer,
+    AnswerType,
+    ContextText,
+    Criterion,
+    Stop,
+    Topology,
+)
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,
     Cancel,
+    Critique,
     Heartbeat,
     LedgerEntry,
     Message,
@@ -23,7 +32,9 @@ from deliberation.protocol.messages import (
     ResolvedStrategy,
     Score,
     SeatTask,
+    Stage,
     Start,
+    Synthesis,
     Task,
     Usage,
     Verdict,
@@ -50,7 +61,9 @@ def tuples_of(items: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrateg
     return st.lists(items, min_size=least, max_size=3).map(tuple)
 
 
-usages = build(Usage, calls=counts, prompt_tokens=counts, cached_tokens=counts, completion_tokens=counts)
+usages = build(
+    Usage, calls=counts, prompt_tokens=counts, cached_tokens=counts, completion_tokens=counts, repeated_calls=small
+)
 addresses = build(
     ModelAddress,
     name=labels,
@@ -75,6 +88,15 @@ tasks = build(
     criteria=tuples_of(build(Criterion, name=labels, weight_milli=st.integers(1, 1000))),
     answer=build(Answer, type=st.just(AnswerType.NUMBER), tolerance_milli=st.none() | st.integers(0, 9)),
     strategy=st.sampled_from(ResolvedStrategy),
+    rounds=st.integers(1, 3),
+    topology=st.sampled_from(Topology),
+    keep_if_majority=st.booleans(),
+    samples=st.integers(1, 3),
+    aggregation=st.sampled_from(Aggregation),
+    stop=st.sampled_from(Stop),
+    orders=st.integers(1, 2),
+    synthesiser=st.none() | seats,
+    budget_tokens=st.none() | st.integers(1, 2**40),
     seats=tuples_of(seat_tasks, 1),
     models=tuples_of(addresses, 1),
     quorum=st.integers(1, 64),
@@ -83,15 +105,19 @@ tasks = build(
 )
 
 scores = build(Score, proposal=seats, criteria=st.dictionaries(labels, st.integers(1, 5), max_size=3))
-proposals = build(Proposal, seat=seats, round=small, answer=texts, rationale=texts, usage=usages)
+proposals = build(Proposal, seat=seats, round=small, sample=small, answer=texts, rationale=texts, usage=usages)
+critiques = build(Critique, seat=seats, round=small, texts=st.dictionaries(seats, texts, max_size=3), usage=usages)
+syntheses = build(Synthesis, seat=seats, answer=texts, rationale=texts, usage=usages)
 ballots = build(Ballot, judge=seats, round=small, order=small, scores=tuples_of(scores), rationale=texts, usage=usages)
 abstentions = build(
-    Abstention, seat=seats, stage=st.sampled_from(["propose", "judge"]), round=small, reason=reasons, usage=usages
+    Abstention, seat=seats, stage=st.sampled_from(Stage), round=small, turn=small, reason=reasons, usage=usages
 )
-verdicts = build(Verdict, outcome=st.sampled_from(Outcome), counted=tuples_of(texts), decided_at_ms=counts)
-starts = build(Start, runner=labels, at_ms=counts)
+verdicts = build(
+    Verdict, number=small, outcome=st.sampled_from(Outcome), counted=tuples_of(texts), decided_at_ms=counts
+)
+starts = build(Start, number=small, runner=labels, at_ms=counts)
 entries: st.SearchStrategy[LedgerEntry] = st.one_of(
-    starts, proposals, ballots, abstentions, st.just(Cancel()), verdicts
+    starts, proposals, critiques, ballots, syntheses, abstentions, st.just(Cancel()), verdicts
 )
 
 heartbeats = build(Heartbeat, runner=labels, running=counts, seats=st.dictionaries(uids, counts, max_size=3))

@@ -11,6 +11,7 @@ from deliberation.protocol.messages import (
     Abstention,
     Ballot,
     Cancel,
+    Critique,
     Entry,
     Heartbeat,
     LedgerEntry,
@@ -19,7 +20,9 @@ from deliberation.protocol.messages import (
     ProbeReply,
     ProbeRequest,
     Proposal,
+    Stage,
     Start,
+    Synthesis,
     Task,
     Verdict,
     decode,
@@ -29,7 +32,7 @@ from deliberation.protocol.messages import (
 from unit.deliberation.protocol import strategies
 
 TOP_LEVEL: set[type[Message]] = {Task, Heartbeat, ProbeRequest, ProbeReply}
-ENTRIES = {Start, Proposal, Ballot, Abstention, Cancel, Verdict}
+ENTRIES = {Start, Proposal, Critique, Ballot, Synthesis, Abstention, Cancel, Verdict}
 
 
 def fields_of(data: bytes) -> dict[str, Any]:
@@ -134,14 +137,19 @@ def test_a_score_outside_one_to_five_is_refused(score: object) -> None:
     ("entry", "key"),
     [
         (Start(runner="r", at_ms=1), "start"),
-        (Proposal(seat="dev-0", round=2, answer="x"), "proposal.2.dev-0"),
+        (Proposal(seat="dev-0", round=2, answer="x"), "proposal.2.dev-0.0"),
+        (Start(number=2, runner="r", at_ms=1), "start.2"),
+        (Proposal(seat="dev-0", sample=3, answer="x"), "proposal.0.dev-0.3"),
+        (Critique(seat="dev-0", round=1, texts={}), "critique.1.dev-0"),
+        (Synthesis(seat="dev-0", answer="x"), "synthesis"),
         (Ballot(judge="dev-1", order=1, scores=()), "ballot.0.dev-1.1"),
         (
-            Abstention(seat="dev-0", stage="judge", reason=AbstentionReason.TRUNCATED),
-            "abstention.judge.0.dev-0",
+            Abstention(seat="dev-0", stage=Stage.JUDGE, reason=AbstentionReason.TRUNCATED),
+            "abstention.judge.0.dev-0.0",
         ),
         (Cancel(), "cancel"),
         (Verdict(outcome=messages.Outcome.CANCELLED, counted=(), decided_at_ms=1), "verdict"),
+        (Verdict(number=1, outcome=messages.Outcome.CANCELLED, counted=(), decided_at_ms=1), "verdict.1"),
     ],
 )
 def test_an_entry_knows_its_place(entry: LedgerEntry, key: str) -> None:
@@ -152,3 +160,20 @@ def test_an_entry_knows_its_place(entry: LedgerEntry, key: str) -> None:
 def test_entries_of_one_place_are_of_one_kind(one: LedgerEntry, other: LedgerEntry) -> None:
     if entry_key(one) == entry_key(other):
         assert type(one) is type(other)
+
+
+@pytest.mark.parametrize(("sample", "name"), [(0, "dev-0"), (2, "dev-0.2")])
+def test_a_proposal_goes_by_its_seat_unless_it_is_a_further_sample(sample: int, name: str) -> None:
+    assert Proposal(seat="dev-0", sample=sample, answer="x").id == name
+
+
+def test_a_task_that_says_nothing_of_newer_fields_is_read_as_before() -> None:
+    plain = {
+        "version": 1, "namespace": "n", "deliberationUid": "u", "deliberationName": "d", "councilUid": "c",
+        "councilName": "c", "question": "?", "criteria": [], "strategy": "Panel", "quorum": 1, "startedAtMs": 0,
+        "timeoutMs": 1, "seats": [{"id": "a-0", "member": "a", "role": "QA", "model": "m"}],
+        "models": [{"name": "m", "baseUrl": "u", "modelName": "m"}],
+    }  # fmt: skip
+    task = decode(Task, json.dumps(plain).encode())
+    assert (task.rounds, task.samples, task.orders, task.stop.value) == (1, 1, 1, "None")
+    assert (task.synthesiser, task.budget_tokens, task.keep_if_majority) == (None, None, True)

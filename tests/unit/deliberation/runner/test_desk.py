@@ -9,9 +9,10 @@ import pytest
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.memory_delivery import MemoryDelivery
-from deliberation.engine.standing import Stage, Standing, fold
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import Standing, fold
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import Outcome, Task
+from deliberation.protocol.messages import Outcome, Stage, Task
 from deliberation.runner.desk import PROGRESS_MS, Desk
 from deliberation.runner.driver import Driver
 from deliberation.runner.persist import run_of
@@ -142,7 +143,7 @@ async def test_d7_a_task_delivered_too_often_ends_without_an_answer_and_is_laid_
     standing = await read(bus, task)
     assert standing.verdict is not None
     assert standing.verdict.outcome is Outcome.NO_QUORUM
-    assert standing.abstentions[Stage.PROPOSE, "dev-0"].reason is AbstentionReason.INTERNAL_ERROR
+    assert standing.abstentions[Ask(Stage.PROPOSE, "dev-0")].reason is AbstentionReason.INTERNAL_ERROR
     assert not seats.calls
     assert [reason for reason, _ in bus.dead.values()] == ["DeliveredTooOften"]
 

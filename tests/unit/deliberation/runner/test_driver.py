@@ -9,8 +9,8 @@ import pytest
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
-from deliberation.engine.standing import Stage, Standing, fold
-from deliberation.engine.step import Ask
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import Standing, fold
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import (
     Cancel,
@@ -19,6 +19,7 @@ from deliberation.protocol.messages import (
     Outcome,
     Proposal,
     ResolvedStrategy,
+    Stage,
     Task,
 )
 from deliberation.protocol.subjects import Run
@@ -144,9 +145,9 @@ async def test_another_delivery_of_a_finished_run_asks_nobody() -> None:
 
 
 KEYS = (
-    "proposal.0.dev-0",
-    "proposal.0.dev-1",
-    "proposal.0.dev-2",
+    "proposal.0.dev-0.0",
+    "proposal.0.dev-1.0",
+    "proposal.0.dev-2.0",
     "ballot.0.dev-0.0",
     "ballot.0.dev-1.0",
     "ballot.0.dev-2.0",
@@ -180,7 +181,7 @@ async def test_cancelled_before_it_began_it_asks_nobody() -> None:
 async def test_d6_what_comes_after_the_verdict_changes_nothing() -> None:
     bus = MemoryBus()
     driver, seats, _ = build(PANEL, bus)
-    seats.silent = {"proposal.0.dev-2"}
+    seats.silent = {"proposal.0.dev-2.0"}
     running = asyncio.create_task(driver.run())
     await settle()
     await bus.publish_entry(RUN, Cancel())
@@ -194,33 +195,33 @@ async def test_d6_what_comes_after_the_verdict_changes_nothing() -> None:
 async def test_at_the_deadline_silent_seats_abstain_and_their_calls_end() -> None:
     bus = MemoryBus()
     driver, seats, clock = build(VOTE, bus)
-    seats.silent = {"proposal.0.dev-1"}
+    seats.silent = {"proposal.0.dev-1.0"}
     running = asyncio.create_task(driver.run())
     await clock.advance(VOTE.timeout_ms - 1)
     assert not running.done()
     await clock.advance(1)
     standing = await running
     assert outcome_of(standing) is Outcome.SUCCEEDED
-    assert standing.abstentions[Stage.PROPOSE, "dev-1"].reason is AbstentionReason.STAGE_ENDED
-    assert seats.cancelled == ["proposal.0.dev-1"]
+    assert standing.abstentions[Ask(Stage.PROPOSE, "dev-1")].reason is AbstentionReason.STAGE_ENDED
+    assert seats.cancelled == ["proposal.0.dev-1.0"]
 
 
 async def test_a_panel_with_its_quorum_leaves_time_for_judging() -> None:
     bus = MemoryBus()
     driver, seats, clock = build(PANEL, bus)
-    seats.silent = {"proposal.0.dev-1"}
+    seats.silent = {"proposal.0.dev-1.0"}
     running = asyncio.create_task(driver.run())
     await clock.advance(PANEL.timeout_ms * 60 // 100)
     standing = await running
     assert outcome_of(standing) is Outcome.SUCCEEDED
     assert [judge for judge, _ in standing.ballots] == ["dev-0", "dev-2"]
-    assert seats.cancelled == ["proposal.0.dev-1"]
+    assert seats.cancelled == ["proposal.0.dev-1.0"]
 
 
 async def test_without_a_quorum_it_times_out_and_keeps_what_there_is() -> None:
     bus = MemoryBus()
     driver, seats, clock = build(PANEL, bus)
-    seats.silent = {"proposal.0.dev-1", "proposal.0.dev-2"}
+    seats.silent = {"proposal.0.dev-1.0", "proposal.0.dev-2.0"}
     running = asyncio.create_task(driver.run())
     await clock.advance(PANEL.timeout_ms)
     standing = await running
@@ -239,20 +240,20 @@ async def test_a_task_that_is_found_after_its_deadline_asks_nobody() -> None:
 async def test_a_seat_that_fails_is_asked_again() -> None:
     bus = MemoryBus()
     driver, seats, _ = build(PANEL, bus)
-    seats.faults["proposal.0.dev-1"] = [RuntimeError("died")]
+    seats.faults["proposal.0.dev-1.0"] = [RuntimeError("died")]
     standing = await driver.run()
     assert list(standing.proposals) == ["dev-0", "dev-1", "dev-2"]
-    assert seats.calls["proposal.0.dev-1"] == 2
+    assert seats.calls["proposal.0.dev-1.0"] == 2
 
 
 async def test_a_seat_that_keeps_failing_abstains_and_its_neighbours_go_on(caplog: pytest.LogCaptureFixture) -> None:
     bus = MemoryBus()
     driver, seats, _ = build(PANEL, bus)
-    seats.faults["proposal.0.dev-1"] = [RuntimeError("what the user wrote")] * 9
+    seats.faults["proposal.0.dev-1.0"] = [RuntimeError("what the user wrote")] * 9
     standing = await driver.run()
     assert outcome_of(standing) is Outcome.SUCCEEDED
-    assert seats.calls["proposal.0.dev-1"] == MAX_TRIES
-    abstention = standing.abstentions[Stage.PROPOSE, "dev-1"]
+    assert seats.calls["proposal.0.dev-1.0"] == MAX_TRIES
+    abstention = standing.abstentions[Ask(Stage.PROPOSE, "dev-1")]
     assert abstention.reason is AbstentionReason.INTERNAL_ERROR
     assert "RuntimeError" in abstention.message
     assert "what the user wrote" not in abstention.message + caplog.text
@@ -276,27 +277,27 @@ async def test_losing_the_quorum_ends_the_run_at_once() -> None:
     bus = MemoryBus()
     driver, seats, _ = build(PANEL, bus)
     for seat in ("dev-0", "dev-1"):
-        seats.faults[f"proposal.0.{seat}"] = [RuntimeError()] * MAX_TRIES
+        seats.faults[f"proposal.0.{seat}.0"] = [RuntimeError()] * MAX_TRIES
     standing = await driver.run()
     assert outcome_of(standing) is Outcome.NO_QUORUM
 
 
 async def test_d5_a_malformed_entry_costs_only_the_seat_whose_place_it_takes() -> None:
     bus = MemoryBus()
-    bus.put(subjects.entry(RUN, "proposal.0.dev-1"), b"no entry")
+    bus.put(subjects.entry(RUN, "proposal.0.dev-1.0"), b"no entry")
     driver, seats, _ = build(PANEL, bus)
     standing = await driver.run()
     assert outcome_of(standing) is Outcome.SUCCEEDED
     assert list(standing.proposals) == ["dev-0", "dev-2"]
     assert standing.rejected == {"Malformed": 1}
-    assert not seats.calls["proposal.0.dev-1"]
+    assert not seats.calls["proposal.0.dev-1.0"]
 
 
 async def test_a_ledger_full_of_rubbish_still_ends_the_run() -> None:
     bus = MemoryBus()
     for seat in ("dev-0", "dev-1", "dev-2"):
-        bus.put(subjects.entry(RUN, f"proposal.0.{seat}"), b"no entry")
-        bus.put(subjects.entry(RUN, f"abstention.propose.0.{seat}"), b"no entry")
+        bus.put(subjects.entry(RUN, f"proposal.0.{seat}.0"), b"no entry")
+        bus.put(subjects.entry(RUN, f"abstention.propose.0.{seat}.0"), b"no entry")
     bus.put(subjects.entry(RUN, "verdict"), b"no entry")
     driver, seats, _ = build(PANEL, bus)
     standing = await driver.run()
@@ -308,7 +309,7 @@ async def test_a_ledger_full_of_rubbish_still_ends_the_run() -> None:
 async def test_while_the_bus_is_away_the_run_waits_and_then_goes_on() -> None:
     bus = MemoryBus()
     driver, seats, clock = build(VOTE, bus)
-    seats.silent = {"proposal.0.dev-0", "proposal.0.dev-1"}
+    seats.silent = {"proposal.0.dev-0.0", "proposal.0.dev-1.0"}
     running = asyncio.create_task(driver.run())
     await settle()
     bus.lose_connection()
@@ -324,7 +325,7 @@ async def test_while_the_bus_is_away_the_run_waits_and_then_goes_on() -> None:
 async def test_a_bus_that_stays_away_ends_the_driver_and_the_next_one_goes_on() -> None:
     bus = MemoryBus()
     driver, seats, clock = build(VOTE, bus)
-    seats.silent = {"proposal.0.dev-0", "proposal.0.dev-1"}
+    seats.silent = {"proposal.0.dev-0.0", "proposal.0.dev-1.0"}
     running = asyncio.create_task(driver.run())
     await settle()
     bus.lose_connection()

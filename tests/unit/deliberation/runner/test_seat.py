@@ -8,10 +8,10 @@ import pytest
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import MessageTooLargeError
-from deliberation.engine.standing import Stage, Standing, fold
-from deliberation.engine.step import Ask
+from deliberation.engine.asks import Ask
+from deliberation.engine.standing import Standing, fold
 from deliberation.protocol.chat import ModelError
-from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Task, Usage
+from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Stage, Task, Usage
 from deliberation.protocol.subjects import Run
 from deliberation.runner.persist import run_of
 from deliberation.runner.seat import Seat
@@ -52,7 +52,7 @@ async def test_a_judge_writes_a_ballot(tmp_path: Path) -> None:
         await bus.publish_entry(run_of(PANEL), proposal)
     await seat.answer(PANEL, Standing(proposals=proposals), Ask(Stage.JUDGE, "dev-1"))
     assert "answer of dev-0" in chat.requests[0].messages[0]["content"]
-    assert (await read(bus, PANEL)).has_closed(Stage.JUDGE, "dev-1")
+    assert (await read(bus, PANEL)).has_closed(Ask(Stage.JUDGE, "dev-1"))
 
 
 async def test_an_entry_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_d7_without_a_reply_it_abstains_and_invents_nothing(tmp_path: Path
     chat.error = ModelError(AbstentionReason.MODEL_UNAVAILABLE, "no answer from the model server", Usage(calls=2))
     await seat.answer(VOTE, Standing(), PROPOSE)
     standing = await read(bus)
-    abstention = standing.abstentions[Stage.PROPOSE, "dev-1"]
+    abstention = standing.abstentions[Ask(Stage.PROPOSE, "dev-1")]
     assert not standing.proposals
     assert abstention.reason is AbstentionReason.MODEL_UNAVAILABLE
     assert abstention.message == "no answer from the model server"
@@ -101,7 +101,7 @@ async def test_a_missing_key_is_an_abstention_and_no_call(tmp_path: Path) -> Non
     task = build_task(strategy=ResolvedStrategy.VOTE, models=(address,))
     seat, bus, chat = build(tmp_path)
     await seat.answer(task, Standing(), PROPOSE)
-    assert (await read(bus)).abstentions[Stage.PROPOSE, "dev-1"].reason is AbstentionReason.SECRET_MISSING
+    assert (await read(bus)).abstentions[Ask(Stage.PROPOSE, "dev-1")].reason is AbstentionReason.SECRET_MISSING
     assert not chat.requests
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "api-key").write_text("secret")
@@ -132,7 +132,7 @@ async def test_an_answer_too_large_for_the_bus_is_an_abstention(tmp_path: Path) 
 
     seat, bus, _ = build(tmp_path, SmallBus())
     await seat.answer(VOTE, Standing(), PROPOSE)
-    assert (await read(bus)).abstentions[Stage.PROPOSE, "dev-1"].reason is AbstentionReason.MALFORMED_ANSWER
+    assert (await read(bus)).abstentions[Ask(Stage.PROPOSE, "dev-1")].reason is AbstentionReason.MALFORMED_ANSWER
 
 
 async def test_a_seat_that_the_task_does_not_have_is_an_error(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from deliberation.engine.asks import Ask
 from deliberation.engine.request import build_request
-from deliberation.engine.standing import Stage, Standing
-from deliberation.engine.step import Ask
+from deliberation.engine.standing import Standing
 from deliberation.models.client import ChatClient
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.prefix_cache import BLOCK_TOKENS
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import ModelAddress, SeatTask
+from deliberation.protocol.messages import ModelAddress, SeatTask, Stage
 from unit.deliberation.models.simulated.test_prompts import build_task
 
 Served = TestClient[Any, Any]

@@ -1,0 +1,57 @@
+"""What can be asked of a seat: each ask is about one entry, and so about one place in the ledger."""
+
+from dataclasses import dataclass, field
+
+from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
+
+Contribution = Proposal | Critique | Ballot | Synthesis
+"""An entry in which a seat says what it thinks."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One entry that one seat still owes.
+
+    `turn` is the sample of a proposal, or the order of a ballot. `tries` counts how often it has been asked, this time
+    included; it tells no two asks apart.
+    """
+
+    stage: Stage
+    seat: str
+    round: int = 0
+    turn: int = 0
+    tries: int = field(default=1, compare=False)
+
+    @property
+    def key(self) -> str:
+        """Return the key of the entry that the ask is about."""
+        match self.stage:
+            case Stage.PROPOSE | Stage.EXCHANGE:
+                return f"proposal.{self.round}.{self.seat}.{self.turn}"
+            case Stage.CRITIQUE:
+                return f"critique.{self.round}.{self.seat}"
+            case Stage.JUDGE:
+                return f"ballot.{self.round}.{self.seat}.{self.turn}"
+            case Stage.SYNTHESISE:
+                return "synthesis"
+
+    @property
+    def abstention_key(self) -> str:
+        """Return the key of the abstention that says why the entry will not come."""
+        return f"abstention.{self.stage}.{self.round}.{self.seat}.{self.turn}"
+
+
+def ask_of(entry: Contribution | Abstention) -> Ask:
+    """Return the ask that the entry answers."""
+    match entry:
+        case Proposal():
+            stage = Stage.EXCHANGE if entry.round else Stage.PROPOSE
+            return Ask(stage, entry.seat, entry.round, entry.sample)
+        case Critique():
+            return Ask(Stage.CRITIQUE, entry.seat, entry.round)
+        case Ballot():
+            return Ask(Stage.JUDGE, entry.judge, entry.round, entry.order)
+        case Synthesis():
+            return Ask(Stage.SYNTHESISE, entry.seat)
+        case Abstention():
+            return Ask(entry.stage, entry.seat, entry.round, entry.turn)
