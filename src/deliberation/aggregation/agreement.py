@@ -1,13 +1,47 @@
 """How far the judges' rankings follow one order."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from itertools import combinations
 
-AnyScore = Fraction | float | int
+from deliberation.aggregation.comparisons import AnyScore, Scores
 
 
-def kendall_w(scores: Mapping[str, Mapping[str, AnyScore]]) -> Fraction | None:
+def agree_pairwise(scores: Scores) -> Fraction | None:
+    """Return how often two judges put two items in the same order, over all pairs of judges and pairs of items.
+
+    Both seeing no difference is the same order; just one of them is half of it. 1 is full agreement, 0 that every two
+    judges contradict each other; judges who judge by chance and without ties meet at 1/2. None when no two judges
+    judged the same two items.
+    """
+    items = sorted({item for ranked in scores.values() for item in ranked})
+    rows = [[ranked.get(item) for item in items] for ranked in scores.values()]
+    same, meetings = 0, 0
+    for one, other in combinations(zip(*rows, strict=True), 2):
+        both = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+        first, second = sum(a > b for a, b in both), sum(a < b for a, b in both)
+        tied = len(both) - first - second
+        alike = sum(number * (number - 1) // 2 for number in (first, second, tied))
+        same += 2 * alike + tied * (first + second)
+        meetings += len(both) * (len(both) - 1) // 2
+    return Fraction(same, 2 * meetings) if meetings else None
+
+
+def agree_on_answers(voters: Iterable[int]) -> Fraction | None:
+    """Return the chance that two voters, drawn without replacement, gave the same answer, from the voters of each.
+
+    P = (sum n^2 - N) / (N (N - 1)), the agreement on one subject of Fleiss, Psychological Bulletin 76 (1971) 378. His
+    kappa is not defined on one subject. None with fewer than two voters.
+    """
+    numbers = tuple(voters)
+    total = sum(numbers)
+    if total < _FEWEST_JUDGES:
+        return None
+    return Fraction(sum(number * number for number in numbers) - total, total * (total - 1))
+
+
+def kendall_w(scores: Scores) -> Fraction | None:
     """Return Kendall's coefficient of concordance W of the rankings that `scores` (judge, then item) imply.
 
     W = S / S_max: S is the sum over the items of the square of their summed ranks, each rank taken from the middle of
@@ -29,7 +63,7 @@ def kendall_w(scores: Mapping[str, Mapping[str, AnyScore]]) -> Fraction | None:
     items = {item for ranked in scores.values() for item in ranked}
     if any(ranked.keys() != items - {judge} for judge, ranked in scores.items()):
         raise ValueError("every judge must rank every item but itself")
-    ranks = [_doubled_ranks(ranked) for ranked in scores.values()]
+    ranks = [double_ranks(ranked) for ranked in scores.values()]
     sums = [sum(ranking.get(item, 0) for ranking in ranks) for item in items]
     untied = sum(_squares_without_ties(len(ranking)) for ranking in ranks)
     squares = sum(rank * rank for ranking in ranks for rank in ranking.values())
@@ -43,7 +77,7 @@ def kendall_w(scores: Mapping[str, Mapping[str, AnyScore]]) -> Fraction | None:
 _FEWEST_JUDGES = 2
 
 
-def _doubled_ranks(scores: Mapping[str, AnyScore]) -> dict[str, int]:
+def double_ranks(scores: Mapping[str, AnyScore]) -> dict[str, int]:
     """Return for each item how many it beats less how many beat it: twice its rank from the middle, ties shared."""
     ordered = sorted(scores.values())
     return {

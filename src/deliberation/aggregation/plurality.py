@@ -1,11 +1,13 @@
 """Plurality: the answer with the most weight behind it wins; what counts as one answer is declared."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from statistics import median_low
 
 from deliberation.aggregation.answers import fold_text, spell_number
+from deliberation.aggregation.comparisons import Scores
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 
 
@@ -37,6 +39,37 @@ def count_votes(votes: Iterable[Vote], answer: Answer) -> tuple[Cluster, ...]:
     groups = _group_numbers(ordered, answer) if answer.type is AnswerType.NUMBER else _group_words(ordered, answer)
     ranked = sorted(groups, key=lambda group: (-_weight(group), _precedence(group[0])))
     return tuple(_build_cluster(group, answer) for group in ranked)
+
+
+def is_decided(votes: Iterable[Vote], outstanding_milli: int, answer: Answer) -> bool:
+    """Return whether the answer that is first now will be first, alone, whatever the outstanding weight goes to.
+
+    Numbers with a tolerance are never decided early: another number can regroup those that are there.
+    """
+    if answer.tolerance_milli:
+        return False
+    weights = [cluster.weight_milli for cluster in count_votes(votes, answer)]
+    return has_unassailable_lead(weights, outstanding_milli)
+
+
+def has_unassailable_lead(weights_milli: Iterable[int], outstanding_milli: int) -> bool:
+    """Return whether the heaviest of the answers outweighs any other, a new one too, with all outstanding weight."""
+    first, second = (*sorted(weights_milli, reverse=True), 0, 0)[:2]
+    return first > second + outstanding_milli
+
+
+def count_first_places(scores: Scores, weights: Mapping[str, int]) -> dict[str, Fraction]:
+    """Return for each item the weight of the judges who put it first, in thousandths.
+
+    A judge who puts several first shares its weight out among them.
+    """
+    places: dict[str, Fraction] = {}
+    for judge, ranked in scores.items():
+        best = max(ranked.values(), default=None)
+        first = [item for item, score in ranked.items() if score == best]
+        for item in first:
+            places[item] = places.get(item, Fraction(0)) + Fraction(weights[judge], len(first))
+    return places
 
 
 def _precedence(vote: Vote) -> tuple[int, str]:

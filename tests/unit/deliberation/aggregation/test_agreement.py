@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from deliberation.aggregation.agreement import kendall_w
+from deliberation.aggregation.agreement import agree_on_answers, agree_pairwise, kendall_w
 
 Scores = dict[str, dict[str, int]]
 
@@ -163,3 +163,60 @@ def test_names_and_order_play_no_part(scores: Scores, data: st.DataObject) -> No
     judges = data.draw(st.permutations(list(scores)))
     other = {renamed[judge]: {renamed[item]: score for item, score in scores[judge].items()} for judge in judges}
     assert kendall_w(other) == kendall_w(scores)
+
+
+class TestPairwise:
+    @pytest.mark.parametrize(
+        ("scores", "expected"),
+        [
+            (from_ranks([1, 2, 3], [1, 2, 3]), Fraction(1)),
+            (from_ranks([1, 2, 3], [3, 2, 1]), Fraction(0)),
+            (from_ranks([1, 2, 3], [1, 3, 2]), Fraction(2, 3)),
+            (from_ranks([1, 2, 3], [1, 2, 2]), Fraction(5, 6)),
+            (from_ranks([1, 1, 1], [2, 2, 2]), Fraction(1)),
+            (from_ranks([1, 2, 3], [2, 3, 1], [3, 1, 2]), Fraction(1, 3)),
+        ],
+    )
+    def test_it_is_how_often_two_judges_order_two_items_alike(self, scores: Scores, expected: Fraction) -> None:
+        assert agree_pairwise(scores) == expected
+
+    def test_it_follows_kendall_s_tau_where_nothing_is_tied(self) -> None:
+        """Of two judges tau is twice the share of pairs in one order, less one; here 8 of 10, 9 of 10, 7 of 10."""
+        assert agree_pairwise(from_ranks(*THREE)) == Fraction(8 + 9 + 7, 30)
+
+    def test_judges_leave_themselves_out(self) -> None:
+        assert agree_pairwise(leave_self_out(dict.fromkeys("abcd", "abcd"))) == 1
+
+    @pytest.mark.parametrize("scores", [{}, {"x": {"a": 1, "b": 2}}, {"a": {"b": 1, "c": 2}, "b": {"a": 1, "c": 2}}])
+    def test_without_two_judges_of_one_pair_it_is_not_defined(self, scores: Scores) -> None:
+        assert agree_pairwise(scores) is None
+
+    @given(panels())
+    def test_it_is_the_mean_over_pairs_of_judges(self, scores: Scores) -> None:
+        """Weighted by how many pairs of items both judged."""
+        halves = meetings = 0
+        for one, other in combinations(scores.values(), 2):
+            for a, b in combinations(sorted(one.keys() & other.keys()), 2):
+                signs = [(ranked[a] > ranked[b]) - (ranked[a] < ranked[b]) for ranked in (one, other)]
+                halves += 2 - abs(signs[0] - signs[1])
+                meetings += 1
+        assert agree_pairwise(scores) == (Fraction(halves, 2 * meetings) if meetings else None)
+
+
+@pytest.mark.parametrize(
+    ("voters", "expected"),
+    [((4, 1), Fraction(3, 5)), ((5,), Fraction(1)), ((1, 1, 1), Fraction(0)), ((1,), None), ((), None)],
+)
+def test_two_voters_meet_on_one_answer_by_this_chance(voters: tuple[int, ...], expected: Fraction | None) -> None:
+    assert agree_on_answers(voters) == expected
+
+
+def test_the_standard_example_of_fleiss_s_kappa() -> None:
+    """Ten subjects, fourteen raters, five categories: kappa = (P - Pe) / (1 - Pe), P being the mean agreement."""
+    table = [
+        (0, 0, 0, 0, 14), (0, 2, 6, 4, 2), (0, 0, 3, 5, 6), (0, 3, 9, 2, 0), (2, 2, 8, 1, 1),
+        (7, 7, 0, 0, 0), (3, 2, 6, 3, 0), (2, 5, 3, 2, 2), (6, 5, 2, 1, 0), (0, 2, 2, 3, 7),
+    ]  # fmt: skip
+    agreement = fmean(agree_on_answers(row) or 0 for row in table)
+    by_chance = sum((sum(column) / 140) ** 2 for column in zip(*table, strict=True))
+    assert (agreement - by_chance) / (1 - by_chance) == pytest.approx(0.20993, abs=5e-6)

@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberation.aggregation.plurality import Cluster, Vote, count_votes
+from deliberation.aggregation.plurality import (
+    Cluster,
+    Vote,
+    count_first_places,
+    count_votes,
+    has_unassailable_lead,
+    is_decided,
+)
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 
 OPTIONS = ("right", "wrong", "worse", "worst")
@@ -197,3 +205,66 @@ def test_the_order_of_votes_plays_no_part_and_none_is_lost(
     assert sorted(seat for cluster in clusters for seat in cluster.seats) == sorted(vote.seat for vote in votes)
     assert sum(cluster.weight_milli for cluster in clusters) == sum(vote.weight_milli for vote in votes)
     assert [c.weight_milli for c in clusters] == sorted((c.weight_milli for c in clusters), reverse=True)
+
+
+class TestEarlyStop:
+    """A count may stop when the lead can't be overtaken: with the winner of the full count, whatever was to come."""
+
+    @pytest.mark.parametrize(("options", "size"), [(2, 5), (3, 5), (3, 7)])
+    def test_every_sequence_of_votes_keeps_its_winner(self, options: int, size: int) -> None:
+        stopped = 0
+        for answers in product(OPTIONS[:options], repeat=size):
+            votes = [Vote(f"s-{i}", text, 1000) for i, text in enumerate(answers)]
+            calls = find_stop(votes)
+            stopped += calls < size
+            if calls < size:
+                early, full = count_votes(votes[:calls], CHOICE), count_votes(votes, CHOICE)
+                assert early[0].answer == full[0].answer
+                assert full[0].weight_milli > (full[1].weight_milli if len(full) > 1 else 0)
+        assert stopped
+
+    @pytest.mark.parametrize(
+        ("size", "expected"), [(5, (4.066, 3.895, 3.634, 3.319)), (9, (7.354, 6.859, 6.204, 5.554))]
+    )
+    def test_it_saves_calls(self, size: int, expected: tuple[float, ...]) -> None:
+        """The expected number of calls, over all sequences of a jury of independent jurors."""
+        outcomes = [
+            (sum(outcome), find_stop([Vote(f"s-{i}", OPTIONS[not right], 1000) for i, right in enumerate(outcome)]))
+            for outcome in product((True, False), repeat=size)
+        ]
+        for competence, calls in zip((0.6, 0.7, 0.8, 0.9), expected, strict=True):
+            mean = sum(competence**right * (1 - competence) ** (size - right) * number for right, number in outcomes)
+            assert mean == pytest.approx(calls, abs=5e-4)
+
+    @pytest.mark.parametrize(
+        ("weights", "outstanding", "expected"),
+        [([], 0, False), ([1], 0, True), ([2, 1], 1, False), ([3, 1], 1, True), ([1, 3], 1, True), ([2], 2, False)],
+    )
+    def test_the_lead_must_be_more_than_what_is_outstanding(
+        self, weights: list[int], outstanding: int, *, expected: bool
+    ) -> None:
+        assert has_unassailable_lead(weights, outstanding) is expected
+
+    def test_numbers_with_a_tolerance_are_not_decided_early(self) -> None:
+        votes = [Vote(f"s-{i}", "2", 1000) for i in range(4)]
+        assert is_decided(votes, 1000, Answer(type=AnswerType.NUMBER))
+        assert not is_decided(votes, 1000, NUMBER)
+
+
+def find_stop(votes: list[Vote]) -> int:
+    """Return after how many votes the count may stop."""
+    left = ((n, sum(vote.weight_milli for vote in votes[n:])) for n in range(1, len(votes) + 1))
+    return next((n for n, outstanding in left if is_decided(votes[:n], outstanding, CHOICE)), len(votes))
+
+
+class TestFirstPlaces:
+    def test_judges_count_by_weight_and_share_their_place_out(self) -> None:
+        scores = {"x": {"a": 5, "b": 5, "c": 1}, "y": {"a": 2, "b": 1}, "z": {"c": 3}}
+        assert count_first_places(scores, {"x": 1000, "y": 500, "z": 700}) == {
+            "a": Fraction(1000),
+            "b": Fraction(500),
+            "c": Fraction(700),
+        }
+
+    def test_an_empty_ballot_puts_nobody_first(self) -> None:
+        assert count_first_places({"x": {}}, {"x": 1000}) == {}
