@@ -47,6 +47,11 @@ def connect_to_ray(runner: str, address: str = "auto") -> None:
     ray.init(address=address, namespace=f"council-{runner}", logging_level=logging.WARNING)
 
 
+def disconnect_from_ray() -> None:
+    """Leave the Ray cluster; one that `connect_to_ray` started ends with it."""
+    ray.shutdown()
+
+
 class SeatActor:
     """One seat in a process of its own. All of its work happens on one event loop, so nothing in it may block."""
 

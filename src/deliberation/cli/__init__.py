@@ -1,0 +1,1 @@
+"""The command `council`, for people and scripts without a cluster at hand."""
