@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ class LocalRun:
 
     finished: tuple[Finished, ...]
     bus: str
-    served: Mapping[str, int]
+    served: Counter[str]
 
     @property
     def has_succeeded(self) -> bool:
@@ -91,7 +92,7 @@ async def run(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-        return LocalRun(finished, premises.local_bus.description, dict(premises.servers.counts))
+        return LocalRun(finished, premises.local_bus.description, premises.servers.counts)
 
 
 async def _cancel_when(cancel: asyncio.Event, operator: LocalOperator) -> None:
