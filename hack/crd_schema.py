@@ -60,7 +60,7 @@ def _convert(source: Schema, definitions: Schema, path: str, *, with_defaults: b
             name: _convert(part, definitions, f"{path}.{name}", with_defaults=with_defaults)
             for name, part in source["properties"].items()
         }
-    elif source["type"] == "object":
+    elif source["type"] == "object" and not source.get("x-kubernetes-preserve-unknown-fields"):
         raise UnsupportedSchemaError(f"{path}: an object must declare its fields")
     if "items" in source:
         schema["items"] = _convert(source["items"], definitions, f"{path}[]", with_defaults=with_defaults)

@@ -198,6 +198,30 @@ DELIBERATIONS = [
         "spec.answer.toleranceMilli",
         "toleranceMilli belongs to type Number: set type: Number or leave it out",
     ),
+    Case(
+        "unit for a text",
+        deliberation(answer={"unit": "ms"}),
+        "spec.answer.unit",
+        "unit belongs to type Number: set type: Number or leave it out",
+    ),
+    Case(
+        "unit that is a number",
+        deliberation(answer={"type": "Number", "unit": "5"}),
+        "spec.answer.unit",
+        "should match",
+    ),
+    Case(
+        "JSON without schema",
+        deliberation(answer={"type": "JSON"}),
+        "spec.answer.schema",
+        "type JSON needs schema: give the JSON schema of the answer",
+    ),
+    Case(
+        "schema for a text",
+        deliberation(answer={"schema": {"type": "object"}}),
+        "spec.answer.schema",
+        "schema belongs to type JSON: set type: JSON or leave it out",
+    ),
     Case("no council", deliberation(councilRef={}), "spec.councilRef.name", "Required value"),
 ]
 
@@ -259,6 +283,18 @@ def test_a_field_cannot_be_added_or_removed_later(api_server: ApiServer, field: 
         api_server.apply(deliberation("without", **COMPLETE))
     assert forbidden(field) in str(removed.value)
     assert forbidden(field) in str(added.value)
+
+
+def test_a_schema_cannot_be_changed_in_its_depths(api_server: ApiServer) -> None:
+    def asking(kind: str) -> Body:
+        schema = {"type": "object", "properties": {"port": {"type": kind}}}
+        return deliberation(answer={"type": "JSON", "schema": schema})
+
+    stored = api_server.apply(asking("integer"))
+    assert stored["spec"]["answer"]["schema"]["properties"] == {"port": {"type": "integer"}}
+    with pytest.raises(RefusedError) as refused:
+        api_server.apply(asking("string"))
+    assert forbidden("answer") in str(refused.value)
 
 
 def test_cancel_cannot_be_taken_back(api_server: ApiServer) -> None:

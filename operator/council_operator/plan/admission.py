@@ -7,7 +7,7 @@ from council_operator.plan.roster import build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, parse_council, parse_deliberation
 from deliberation.api.v1alpha1.council import Member
-from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, AnswerType, DeliberationSpec, StrategyType
+from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec, StrategyType
 from deliberation.protocol.messages import ResolvedStrategy, Task
 from deliberation.protocol.streams import MAX_MESSAGE_BYTES
 
@@ -104,5 +104,5 @@ def _as_sent(text: Any) -> bytes:  # noqa: ANN401 - JSON
 def _resolve(spec: DeliberationSpec) -> ResolvedStrategy:
     """Return the strategy to run: votes count for closed answers, texts need judges."""
     if spec.strategy.type is StrategyType.AUTO:
-        return ResolvedStrategy.PANEL if spec.answer.type is AnswerType.TEXT else ResolvedStrategy.VOTE
+        return ResolvedStrategy.VOTE if spec.answer.is_closed else ResolvedStrategy.PANEL
     return ResolvedStrategy(spec.strategy.type.value)

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from council_operator.render import names
+from deliberation.api.v1alpha1.answer_schema import find_schema_fault
 from deliberation.api.v1alpha1.council import CouncilSpec, KeyReference
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 
@@ -43,9 +44,13 @@ def parse_deliberation(deliberation: Body) -> DeliberationSpec:
         InvalidSpecError: the spec cannot be carried out.
     """
     try:
-        return DeliberationSpec.model_validate(deliberation["spec"])
+        spec = DeliberationSpec.model_validate(deliberation["spec"])
     except ValidationError as error:
         raise InvalidSpecError(_explain(error)) from None
+    fault = find_schema_fault(spec.answer.json_schema) if spec.answer.json_schema is not None else None
+    if fault:
+        raise InvalidSpecError(f"spec.answer.{fault}")
+    return spec
 
 
 def endpoint_keys(spec: CouncilSpec) -> list[KeyReference]:

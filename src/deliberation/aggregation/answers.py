@@ -3,15 +3,14 @@
 import re
 from decimal import Decimal, InvalidOperation
 
+from deliberation.aggregation.json_values import LARGEST_EXPONENT, UnusableValueError, decode_json, spell_json
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
-
-LARGEST_EXPONENT = 30
-"""Numbers from 1e30 on, and below 1e-30, are refused: nobody means them."""
 
 _NUMBER = re.compile(
     r"[+-]?(?:[0-9]{1,3}(?:[, _'\u00a0\u202f][0-9]{3})+|[0-9]{1,64})?(?:\.[0-9]{0,64})?(?:[eE][+-]?[0-9]{1,3})?"
 )
 _SEPARATORS = re.compile(r"[, _'\u00a0\u202f]")
+_SHORTEST_WORD = 4
 _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})
 
@@ -20,7 +19,7 @@ def read_answer(text: str, answer: Answer) -> str | None:
     """Return `text` as an answer of the declared form, in its one spelling, or None when it is no such answer.
 
     Text keeps its wording, trimmed. A choice takes the declared spelling, a boolean is true or false, and a number is
-    in plain digits, at most 28 that count.
+    in plain digits, at most 28 that count, without its unit. JSON satisfies its schema, and is spelled in one way.
     """
     match answer.type:
         case AnswerType.TEXT:
@@ -28,10 +27,12 @@ def read_answer(text: str, answer: Answer) -> str | None:
         case AnswerType.CHOICE:
             return _read_choice(text, answer.choices or ())
         case AnswerType.NUMBER:
-            number = read_number(text)
+            number = _read_quantity(text, answer.unit)
             return None if number is None else spell_number(number)
         case AnswerType.BOOLEAN:
             return _read_boolean(text)
+        case AnswerType.JSON:
+            return _read_json(text, answer)
 
 
 def fold_text(text: str) -> str:
@@ -57,6 +58,33 @@ def read_number(text: str) -> Decimal | None:
 def spell_number(number: Decimal) -> str:
     """Return the number in plain digits without needless zeros."""
     return format(number.normalize(), "f") if number else "0"
+
+
+def _read_quantity(text: str, unit: str | None) -> Decimal | None:
+    """Return the number that `text` is, be it with the declared unit or without one; another unit makes it none."""
+    number = read_number(text)
+    if number is not None or unit is None:
+        return number
+    bare = text.strip()
+    if not any(map(str.isalpha, unit)) and bare.startswith(unit):
+        return read_number(bare.removeprefix(unit))
+    digits = _NUMBER.match(bare)
+    written = bare[digits.end() :].strip() if digits else ""
+    return read_number(digits.group()) if digits and _is_same_unit(written, unit) else None
+
+
+def _is_same_unit(written: str, unit: str) -> bool:
+    """Return whether two spellings are one unit: words may differ in case and plural, symbols (ms, MS) in nothing."""
+    if len(unit) < _SHORTEST_WORD or not unit.isalpha():
+        return written == unit
+    return written.casefold().removesuffix("s") == unit.casefold().removesuffix("s")
+
+
+def _read_json(text: str, answer: Answer) -> str | None:
+    try:
+        return spell_json(decode_json(text), answer.json_schema or {})
+    except UnusableValueError:
+        return None
 
 
 def _read_choice(text: str, choices: tuple[str, ...]) -> str | None:

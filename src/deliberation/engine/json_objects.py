@@ -1,9 +1,9 @@
 """JSON objects in text of models: alone, fenced as code, or somewhere in prose."""
 
-import json
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
+
+from deliberation.aggregation.json_values import DECODER
 
 MAX_ATTEMPTS = 64
 """Opening braces that are tried, so that hostile text costs bounded time."""
@@ -25,23 +25,7 @@ def _scan(text: str) -> Iterator[dict[str, Any]]:
         if position < 0:
             return
         try:
-            found, position = _DECODER.raw_decode(text, position)
+            found, position = DECODER.raw_decode(text, position)
             yield found
         except (ValueError, ArithmeticError, RecursionError):
             position += 1
-
-
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_refuse_twins, parse_int=Decimal, parse_float=Decimal, parse_constant=_refuse_constant
-)

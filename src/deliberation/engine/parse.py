@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from deliberation.aggregation.answers import read_answer
-from deliberation.api.v1alpha1.deliberation import AnswerType
+from deliberation.aggregation.json_values import spell_json
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.json_objects import find_objects
@@ -56,7 +57,7 @@ def _read_closed_answer(task: Task, ask: Ask, reply: Reply, text: str) -> Propos
     rationales = {
         answer: found.get("rationale")
         for found in reversed(objects)
-        if (answer := read_answer(_spell(found.get("answer")), task.answer)) is not None
+        if (answer := _find_answer(found, task.answer)) is not None
     }
     if len(rationales) != 1:
         return None
@@ -64,6 +65,15 @@ def _read_closed_answer(task: Task, ask: Ask, reply: Reply, text: str) -> Propos
     return Proposal(
         seat=ask.seat, round=ask.round, answer=answer, rationale=_read_rationale(rationale), usage=reply.usage
     )
+
+
+def _find_answer(found: dict[str, Any], answer: Answer) -> str | None:
+    """Return the answer that a JSON object holds; one that was asked for as JSON may be the object itself."""
+    if answer.type is not AnswerType.JSON:
+        return read_answer(_spell(found.get("answer")), answer)
+    schema = answer.json_schema or {}
+    wrapped = spell_json(found["answer"], schema) if "answer" in found else None
+    return spell_json(found, schema) if wrapped is None else wrapped
 
 
 def _read_ballot(task: Task, standing: Standing, ask: Ask, reply: Reply, text: str) -> Ballot | None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 
-from deliberation.api.v1alpha1.deliberation import AnswerType
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_BYTES,
     MAX_RATIONALE_BYTES,
@@ -144,7 +143,7 @@ def _find_stage(task: Task, standing: Standing) -> str:
 
 
 def _tell_strategy(task: Task) -> ResolvedStrategy:
-    suits = StrategyOfTask.PANEL if task.answer.type is AnswerType.TEXT else StrategyOfTask.VOTE
+    suits = StrategyOfTask.VOTE if task.answer.is_closed else StrategyOfTask.PANEL
     fits = f"it suits answer.type {task.answer.type.value}"
     return ResolvedStrategy(
         resolved=task.strategy.value, reason=fits if task.strategy is suits else "spec.strategy.type asks for it"

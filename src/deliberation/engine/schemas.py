@@ -31,6 +31,8 @@ def _answer_value(answer: Answer) -> dict[str, Any]:
             return {"type": "string", "enum": list(answer.choices or ())}
         case AnswerType.BOOLEAN:
             return {"type": "string", "enum": ["yes", "no"]}
+        case AnswerType.JSON:
+            return dict(answer.json_schema or {})
         case _:
             return {"type": "number"}
 

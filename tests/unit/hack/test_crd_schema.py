@@ -34,6 +34,12 @@ def test_references_are_replaced_by_what_they_name() -> None:
     assert schema["properties"]["many"]["items"]["description"] == "What is inside."
 
 
+def test_an_object_of_any_fields_must_say_so() -> None:
+    anything = Annotated[dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+    field = build_schema(unsupported(anything), with_defaults=True)["properties"]["field"]
+    assert field == {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
 def test_a_field_tells_about_itself_before_its_type_does() -> None:
     assert build_schema(Outer, with_defaults=True)["properties"]["maybe"]["description"] == "Perhaps"
 

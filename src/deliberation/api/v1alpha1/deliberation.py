@@ -1,10 +1,11 @@
 """The Deliberation: one question put to a Council, and the answer that comes back."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from deliberation.api.v1alpha1.answer_schema import KEYWORDS
 from deliberation.api.v1alpha1.base import DnsLabel, Model, ObjectName, Rule, by_name, rules
 
 IMMUTABLE_FIELDS = (
@@ -64,6 +65,7 @@ class AnswerType(StrEnum):
     CHOICE = "Choice"
     NUMBER = "Number"
     BOOLEAN = "Boolean"
+    JSON = "JSON"
 
 
 class Answer(Model):
@@ -86,6 +88,21 @@ class Answer(Model):
                 "toleranceMilli belongs to type Number: set type: Number or leave it out",
                 field="toleranceMilli",
             ),
+            Rule(
+                "self.type == 'Number' || !has(self.unit)",
+                "unit belongs to type Number: set type: Number or leave it out",
+                field="unit",
+            ),
+            Rule(
+                "self.type != 'JSON' || has(self.schema)",
+                "type JSON needs schema: give the JSON schema of the answer",
+                field="schema",
+            ),
+            Rule(
+                "self.type == 'JSON' || !has(self.schema)",
+                "schema belongs to type JSON: set type: JSON or leave it out",
+                field="schema",
+            ),
         )
     )
 
@@ -107,6 +124,25 @@ class Answer(Model):
             description="Numbers no further apart than this, in thousandths, are the same answer",
         ),
     ] = None
+    unit: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=16, pattern=r"^[^\s0-9.,'_+-]\S*$"),
+        Field(description="Unit of the number, like ms or GiB; an answer in another unit is none"),
+    ] = None
+    json_schema: Annotated[
+        dict[str, Any] | None,
+        Field(
+            alias="schema",
+            json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+            description="JSON schema that the answer must satisfy, at most 8 KiB, of these keywords: "
+            + ", ".join(sorted(KEYWORDS)),
+        ),
+    ] = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether equal answers are to be expected, so that they can be counted."""
+        return self.type in {AnswerType.CHOICE, AnswerType.NUMBER, AnswerType.BOOLEAN}
 
 
 class StrategyType(StrEnum):

@@ -32,6 +32,7 @@ def test_a_task_tells_the_runner_everything() -> None:
         ({"type": "Choice", "choices": ["a", "b"]}, "Auto", ResolvedStrategy.VOTE),
         ({"type": "Number"}, "Auto", ResolvedStrategy.VOTE),
         ({"type": "Boolean"}, "Auto", ResolvedStrategy.VOTE),
+        ({"type": "JSON", "schema": {}}, "Auto", ResolvedStrategy.PANEL),
         ({"type": "Boolean"}, "Panel", ResolvedStrategy.PANEL),
         ({}, "Vote", ResolvedStrategy.VOTE),
     ],

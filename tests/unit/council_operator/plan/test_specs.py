@@ -42,3 +42,13 @@ def test_a_deliberation_of_another_version_is_refused_without_its_question() -> 
         parse_deliberation(deliberation(topK=0))
     assert str(refused.value).startswith("spec.topK: ")
     assert "database" not in str(refused.value)
+
+
+def test_a_schema_that_could_hurt_or_that_no_server_knows_is_refused_with_its_place() -> None:
+    harmful = {"type": "object", "properties": {"name": {"type": "string", "pattern": "(a+)+$"}}}
+    with pytest.raises(InvalidSpecError) as refused:
+        parse_deliberation(deliberation(answer={"type": "JSON", "schema": harmful}))
+    assert str(refused.value).startswith("spec.answer.schema.properties.name has the keyword pattern: use only ")
+    harmless = {"type": "object", "properties": {"pattern": {"type": "string"}}}
+    spec = parse_deliberation(deliberation(answer={"type": "JSON", "schema": harmless}))
+    assert spec.answer.json_schema == harmless

@@ -11,6 +11,10 @@ TEXT = Answer()
 CHOICE = Answer(type=AnswerType.CHOICE, choices=("New York", "newark", "Newark"))
 NUMBER = Answer(type=AnswerType.NUMBER)
 BOOLEAN = Answer(type=AnswerType.BOOLEAN)
+LATENCY = Answer(type=AnswerType.NUMBER, unit="ms")
+MINUTES = Answer(type=AnswerType.NUMBER, unit="minutes")
+PRICE = Answer(type=AnswerType.NUMBER, unit="$")
+JSON = Answer(type=AnswerType.JSON, json_schema={"type": "object", "required": ["port"]})
 
 
 @pytest.mark.parametrize(("text", "answer"), [(" Go  left\n", "Go  left"), ("", None), (" \n\t", None)])
@@ -72,6 +76,48 @@ def test_what_is_no_number_or_an_impossible_one(text: str) -> None:
     assert read_answer(text, NUMBER) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "answer", "number"),
+    [
+        ("42", LATENCY, "42"),
+        ("42 ms", LATENCY, "42"),
+        (" 1,000ms ", LATENCY, "1000"),
+        ("-4.20e1 ms", LATENCY, "-42"),
+        ("5 minutes", MINUTES, "5"),
+        ("1 Minute", MINUTES, "1"),
+        ("$12.50", PRICE, "12.5"),
+        ("12.50 $", PRICE, "12.5"),
+    ],
+)
+def test_a_number_may_be_written_with_its_unit(text: str, answer: Answer, number: str) -> None:
+    assert read_answer(text, answer) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("42 s", LATENCY),
+        ("42 MS", LATENCY),
+        ("ms 42", LATENCY),
+        ("ms", LATENCY),
+        ("42 ms 3", LATENCY),
+        ("5 min", MINUTES),
+        ("5 hours", MINUTES),
+        ("€5", PRICE),
+        ("$", PRICE),
+        ("$$5", PRICE),
+    ],
+)
+def test_another_unit_is_no_answer(text: str, answer: Answer) -> None:
+    assert read_answer(text, answer) is None
+
+
+def test_json_is_spelled_in_one_way_and_satisfies_its_schema() -> None:
+    assert read_answer(' {"port": 8.0e1, "host": "a"}\n', JSON) == '{"host":"a","port":80}'
+    assert read_answer('{"host": "a"}', JSON) is None
+    assert read_answer("port 80", JSON) is None
+
+
 @given(st.decimals(min_value=-(10**20), max_value=10**20, places=6))
 def test_a_number_s_spelling_is_read_back(number: Decimal) -> None:
     spelling = spell_number(number)
@@ -95,7 +141,7 @@ def test_booleans(text: str, answer: str | None) -> None:
     assert read_answer(text, BOOLEAN) == answer
 
 
-@given(st.text(max_size=40), st.sampled_from([TEXT, CHOICE, NUMBER, BOOLEAN]))
+@given(st.text(max_size=40), st.sampled_from([TEXT, CHOICE, NUMBER, LATENCY, MINUTES, PRICE, BOOLEAN, JSON]))
 def test_an_answer_that_was_read_reads_as_itself(text: str, answer: Answer) -> None:
     read = read_answer(text, answer)
     assert read is None or read_answer(read, answer) == read

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.parse import MAX_ANSWER_BYTES, MAX_RATIONALE_BYTES, read_reply
@@ -102,6 +102,52 @@ class TestTexts:
         assert MAX_ANSWER_BYTES - 4 <= len(entry.answer.encode()) <= MAX_ANSWER_BYTES
         assert entry.cut_off == (len(character.encode()) > 1)
         assert len(entry.encode()) < MAX_MESSAGE_BYTES
+
+
+PORT = Answer(
+    type=AnswerType.JSON,
+    json_schema={"type": "object", "properties": {"port": {"type": "integer"}}, "required": ["port"]},
+)
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"rationale": "why", "answer": {"port": 80, "host": "a"}}',
+            'Here: ```json\n{"answer": {"host": "a", "port": 80.0}, "rationale": "why"}\n```',
+            '{"rationale": "no answer yet"} {"rationale": "why", "answer": {"port": 80, "host": "a"}}',
+        ],
+    )
+    def test_an_answer_is_read_in_its_one_spelling(self, text: str) -> None:
+        entry = read_answer_of(text, PORT)
+        assert isinstance(entry, Proposal)
+        assert (entry.answer, entry.rationale) == ('{"host":"a","port":80}', "why")
+
+    @pytest.mark.parametrize("text", ['{"port": 80}', 'Use {"port": 80.0}.', '{"answer": "the port", "port": 80}'])
+    def test_the_object_itself_may_be_the_answer(self, text: str) -> None:
+        assert (answer_in(text, PORT) or "").endswith('"port":80}')
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "80",
+            '{"answer": {"port": "80"}}',
+            '{"answer": {"port": 80, "port": 81}}',
+            '{"port": 80} {"port": 81}',
+            '{"answer": {"port": 80',
+            '{"answer": {"port": 1e400}}',
+        ],
+    )
+    def test_what_does_not_satisfy_the_schema_is_none(self, text: str) -> None:
+        assert answer_in(text, PORT) is None
+
+
+def test_a_number_may_come_with_its_unit() -> None:
+    latency = Answer(type=AnswerType.NUMBER, unit="ms")
+    assert answer_in('{"rationale": "why", "answer": "1,200 ms"}', latency) == "1200"
+    assert answer_in("**42 ms**", latency) == "42"
+    assert answer_in('{"rationale": "why", "answer": "1.2 s"}', latency) is None
 
 
 class TestClosedAnswers:

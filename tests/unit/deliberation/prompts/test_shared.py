@@ -38,12 +38,27 @@ def test_what_a_task_does_not_have_is_not_mentioned() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(Answer(), "plain text"), (CHOICE, "one of the choices"), (NUMBER, "in digits"), (BOOLEAN, '"yes" or "no"')],
+    [
+        (Answer(), "plain text"),
+        (CHOICE, "one of the choices"),
+        (NUMBER, "in digits, without a unit"),
+        (Answer(type=AnswerType.NUMBER, unit="GiB"), "counted in the unit given above"),
+        (BOOLEAN, '"yes" or "no"'),
+        (Answer(type=AnswerType.JSON, json_schema={"type": "array"}), "satisfies the schema above"),
+    ],
 )
 def test_the_form_of_the_answer_is_told(answer: Answer, words: str) -> None:
     text = shared_prompt(build_task(answer=answer))
     assert words in text
     assert ('"rationale"' in text) == (answer.type is not AnswerType.TEXT)
+
+
+def test_a_unit_and_a_schema_are_parts_of_their_own() -> None:
+    text = shared_prompt(build_task(answer=Answer(type=AnswerType.NUMBER, unit="GiB")))
+    assert re.search(r"^\[unit [0-9a-f]{8}\]\nGiB\n\[end", text, re.MULTILINE)
+    schema = {"type": "object", "title": "Größe"}
+    text = shared_prompt(build_task(answer=Answer(type=AnswerType.JSON, json_schema=schema)))
+    assert re.search(r'^\[schema [0-9a-f]{8}\]\n{"type": "object", "title": "Größe"}\n\[end', text, re.MULTILINE)
 
 
 def test_nothing_that_changes_between_runs_stands_in_it() -> None:
