@@ -16,7 +16,7 @@ from functools import partial
 
 from bench.figures import Summary, summarise
 from bench.recorded import START_MS, build_task, record_run
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 from deliberation.engine.step import step
 from deliberation.protocol.messages import LedgerRecord, ResolvedStrategy, Task, decode_entry
 

@@ -4,9 +4,10 @@ from hashlib import sha256
 
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, Answer, AnswerType
 from deliberation.engine.asks import Ask
+from deliberation.engine.fold import fold
 from deliberation.engine.parse import read_reply
 from deliberation.engine.request import build_request
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, step
 from deliberation.models.simulated.answering import Asked, Traits, answer
 from deliberation.protocol.chat import Reply

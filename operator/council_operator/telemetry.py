@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from council_operator.plan.observed import DeliberationObserved
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 
 REGISTRY = CollectorRegistry()
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from deliberation.bus.port import Bus, BusUnavailableError, Subscription
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
     Ballot,

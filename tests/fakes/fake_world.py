@@ -32,7 +32,7 @@ from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
 from deliberation.api.v1alpha1.deliberation import FINALIZER
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
     Abstention,

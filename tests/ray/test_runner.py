@@ -16,8 +16,9 @@ import ray
 
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import Bus
+from deliberation.engine.fold import fold
 from deliberation.engine.ranking import rank
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Ballot, Cancel, Outcome, Proposal, Task
 from deliberation.protocol.streams import TASKS, build_task_consumer
 from deliberation.runner.persist import run_of

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from deliberation.engine.asks import Contribution, ask_of
+from deliberation.engine.fold import fold
 from deliberation.engine.request import build_request
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.local.operator import Finished
 from deliberation.models.simulated.prefix_cache import count_tokens
 from deliberation.protocol.messages import Stage, Task

@@ -19,7 +19,7 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
 from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, step
 from deliberation.protocol.messages import Cancel, Outcome, Task
 from deliberation.protocol.subjects import Run
@@ -44,9 +44,9 @@ def plan(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
         return Plan()
     if observed.bus_fault:
         return Plan(look_again_after=BUS_LOOK_SECONDS)
-    if observed.task is None:
+    if observed.task is None or observed.standing is None:
         return _plan_admission(observed, settings)
-    return _plan_run(observed, observed.task)
+    return _plan_run(observed, observed.task, observed.standing)
 
 
 def is_settled(observed: DeliberationObserved) -> bool:
@@ -55,7 +55,7 @@ def is_settled(observed: DeliberationObserved) -> bool:
         return False
     if is_finished(observed.body) or is_cancelled_before_admission(observed):
         return True
-    return observed.task is not None and fold(observed.task, observed.ledger).verdict is not None
+    return observed.standing is not None and observed.standing.verdict is not None
 
 
 def is_finished(deliberation: Body) -> bool:
@@ -114,9 +114,8 @@ def _admission_ms(observed: DeliberationObserved) -> int:
     return health.parse_time_ms(start) if start else observed.now_ms
 
 
-def _plan_run(observed: DeliberationObserved, task: Task) -> Plan:
+def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing) -> Plan:
     """Leave a run to its runner, unless it is to stop or the runner is silent after the deadline."""
-    standing = fold(task, observed.ledger)
     keep = _keep_finalizer(observed)
     if standing.verdict:
         return Plan((*keep, _tell_end(standing.verdict.outcome, standing, task)))
@@ -163,9 +162,9 @@ def _plan_deletion(observed: DeliberationObserved) -> Plan:
     if observed.bus_fault:
         return _wait_for_bus(seconds)
     clean_up = (Purge(metadata["namespace"], metadata["uid"]), SetFinalizer(present=False))
-    if observed.task is None:
+    standing = observed.standing
+    if observed.task is None or standing is None:
         return Plan(clean_up)
-    standing = fold(observed.task, observed.ledger)
     is_over = standing.verdict is not None
     stop = () if is_over or standing.cancelled else (PublishEntry(run_of(observed.body, observed.task), Cancel()),)
     if standing.started and not is_over and seconds < VERDICT_PATIENCE_SECONDS:

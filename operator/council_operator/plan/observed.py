@@ -1,8 +1,11 @@
 """What was read of the world before a decision: plain data, made by `observe`, used by `plan` and `status`."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from deliberation.engine.fold import fold
+from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Heartbeat, LedgerRecord, ProbeResult, Task
 
 Body = dict[str, Any]
@@ -48,3 +51,8 @@ class DeliberationObserved:
     ledger: tuple[LedgerRecord, ...] = ()
     bus_fault: BusFault | None = None
     now_ms: int = 0
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """Where the run stands, folded once for all who ask; None without a task."""
+        return fold(self.task, self.ledger) if self.task else None

@@ -22,7 +22,7 @@ from deliberation.api.v1alpha1.deliberation_status import (
 )
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.report import report
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Work, step
 from deliberation.protocol import streams, subjects
 from deliberation.protocol.messages import Stage, Task
@@ -41,9 +41,9 @@ def summarise(observed: DeliberationObserved) -> Body:
         return _follow_generation(previous, _generation(observed))
     if observed.bus_fault:
         return _summarise_blind(observed, previous, observed.bus_fault)
-    if observed.task is None:
+    if observed.task is None or observed.standing is None:
         return _summarise_waiting(observed)
-    return _summarise_run(observed, observed.task)
+    return _summarise_run(observed, observed.task, observed.standing)
 
 
 def _generation(observed: DeliberationObserved) -> int:
@@ -157,9 +157,8 @@ def _admitted() -> Finding:
     return Finding("Admitted", status=True, reason=Reason.TASK_PUBLISHED)
 
 
-def _summarise_run(observed: DeliberationObserved, task: Task) -> Body:
+def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standing) -> Body:
     """Return the status of a run, in progress or at its end."""
-    standing = fold(task, observed.ledger)
     facts = report(task, standing)
     verdict = standing.verdict
     phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
@@ -195,7 +194,7 @@ def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:
     if standing.started is None:
         return Phase.QUEUED
     match step(task, standing, now_ms):
-        case Work(stage=Stage.PROPOSE):
+        case Work(stage=Stage.PROPOSE | Stage.CRITIQUE | Stage.EXCHANGE):
             return Phase.DELIBERATING
         case _:
             return Phase.RANKING

@@ -11,7 +11,8 @@ from deliberation.aggregation.plurality import Cluster, Vote, count_votes
 from deliberation.aggregation.scores import Estimate, estimate, is_ahead, order_key, standardise
 from deliberation.api.v1alpha1.deliberation import Criterion
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Proposal, ResolvedStrategy, Score, Task
+from deliberation.engine.strategies import get_preset
+from deliberation.protocol.messages import Proposal, Score, Task
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def rank(task: Task, standing: Standing) -> Ranking:
 
     Proposals that nothing decides between still stand in a fixed order: better score, fewer tokens, name of the seat.
     """
-    return _count(task, standing) if task.strategy is ResolvedStrategy.VOTE else _judge(task, standing)
+    return _judge(task, standing) if get_preset(task).has_judging else _count(task, standing)
 
 
 def _count(task: Task, standing: Standing) -> Ranking:
@@ -79,7 +80,7 @@ def _count(task: Task, standing: Standing) -> Ranking:
         Vote(
             seat,
             read_answer(proposal.answer, task.answer) or proposal.answer,
-            weights[seat],
+            weights[proposal.seat],
             proposal.usage.completion_tokens,
         )
         for seat, proposal in standing.proposals.items()
@@ -103,7 +104,7 @@ def _judge(task: Task, standing: Standing) -> Ranking:
     ordered = sorted(
         standing.proposals.values(),
         key=lambda proposal: (
-            order_key(estimates[proposal.seat]),
+            order_key(estimates[proposal.id]),
             proposal.usage.completion_tokens,
             proposal.seat,
         ),
@@ -113,11 +114,18 @@ def _judge(task: Task, standing: Standing) -> Ranking:
     for group in _tie(ordered, estimates):
         first = len(places) + 1
         for proposal in group:
-            others = tuple(other.seat for other in group if other.answer != proposal.answer)
-            score = estimates[proposal.seat]
-            criteria = _average_criteria(task.criteria, given[proposal.seat])
+            others = tuple(other.id for other in group if other.answer != proposal.answer)
+            score = estimates[proposal.id]
+            criteria = _average_criteria(task.criteria, given[proposal.id])
             places.append(Place(proposal, first, others, score if score.count else None, criteria))
-    return Ranking(tuple(places), kendall_w=kendall_w(weighted))
+    return Ranking(tuple(places), kendall_w=_find_w(weighted))
+
+
+def _find_w(weighted: Mapping[str, Mapping[str, int]]) -> Fraction | None:
+    """Return Kendall's W, or None where it is not defined: judges of different proposals have no common order."""
+    items = {name for scored in weighted.values() for name in scored}
+    is_defined = all(scored.keys() == items - {judge} for judge, scored in weighted.items())
+    return kendall_w(weighted) if is_defined else None
 
 
 def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[list[Proposal]]:
@@ -127,9 +135,9 @@ def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[lis
     """
     groups: list[list[Proposal]] = []
     above: list[Proposal] = []
-    for _, equals in groupby(ordered, key=lambda proposal: order_key(estimates[proposal.seat])):
+    for _, equals in groupby(ordered, key=lambda proposal: order_key(estimates[proposal.id])):
         block = list(equals)
-        leads = (is_ahead(estimates[better.seat], estimates[worse.seat]) for better in above for worse in block)
+        leads = (is_ahead(estimates[better.id], estimates[worse.id]) for better in above for worse in block)
         if all(leads):
             groups.append(list(block))
         else:

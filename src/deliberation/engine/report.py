@@ -22,15 +22,13 @@ from deliberation.api.v1alpha1.deliberation_status import (
     Votes,
 )
 from deliberation.engine import ENGINE_VERSION
-from deliberation.engine.asks import Ask
 from deliberation.engine.cautions import find_cautions, get_models_of_seats, is_simulated
 from deliberation.engine.ranking import Place, Ranking, rank
 from deliberation.engine.standing import Standing
-from deliberation.engine.step import has_judging
 from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Outcome, Stage, Task
+from deliberation.protocol.messages import Outcome, Task
 from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
 
 MAX_REPORT_BYTES = 24 * 1024
@@ -126,7 +124,7 @@ def _write(task: Task, standing: Standing, ranking: Ranking, detail: _Detail) ->
 
 def _tell_progress(task: Task, standing: Standing) -> Progress:
     return Progress(
-        stage=_find_stage(task, standing),
+        stage=_find_stage(standing),
         proposals=len(standing.proposals),
         expected=len(task.seats),
         ballots=len(standing.ballots),
@@ -134,12 +132,10 @@ def _tell_progress(task: Task, standing: Standing) -> Progress:
     )
 
 
-def _find_stage(task: Task, standing: Standing) -> str:
+def _find_stage(standing: Standing) -> str:
     if standing.verdict is not None:
         return "finished"
-    if not all(standing.has_closed(Ask(Stage.PROPOSE, seat.id)) for seat in task.seats):
-        return Stage.PROPOSE
-    return Stage.JUDGE if has_judging(task, standing) else "aggregate"
+    return standing.wave.leg.stage if standing.wave else "aggregate"
 
 
 def _tell_strategy(task: Task) -> ResolvedStrategy:

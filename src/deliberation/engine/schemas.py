@@ -6,6 +6,8 @@ from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, Criterion
 
 MAX_RATIONALE_CHARACTERS = 300
 
+MAX_CRITIQUE_CHARACTERS = 300
+
 LOWEST_SCORE, HIGHEST_SCORE = 1, 5
 
 _RATIONALE = {"type": "string", "maxLength": MAX_RATIONALE_CHARACTERS}
@@ -23,6 +25,12 @@ def build_ballot_schema(labels: tuple[str, ...], criteria: tuple[Criterion, ...]
     score = {"type": "integer", "enum": list(range(LOWEST_SCORE, HIGHEST_SCORE + 1))}
     scores = _object({criterion.name: score for criterion in criteria})
     return _object({"rationale": _RATIONALE, **dict.fromkeys(labels, scores)})
+
+
+def build_critique_schema(labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return the schema of a critique's reply: for each label what is wrong with the answer."""
+    critique = {"type": "string", "maxLength": MAX_CRITIQUE_CHARACTERS}
+    return _object(dict.fromkeys(labels, critique))
 
 
 def _answer_value(answer: Answer) -> dict[str, Any]:

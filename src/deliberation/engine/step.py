@@ -1,27 +1,25 @@
 """What to do next. `step` is asked again after every new record, and when its `Work` has run out of time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import (
-    Abstention,
-    LedgerEntry,
-    Outcome,
-    ResolvedStrategy,
-    Stage,
-    Task,
-    Verdict,
-    entry_key,
-)
+from deliberation.engine.budget import can_pay
+from deliberation.engine.majority import is_decided
+from deliberation.engine.standing import Standing, Wave
+from deliberation.engine.strategies import get_preset
+from deliberation.engine.waves import has_judging
+from deliberation.protocol.messages import Abstention, LedgerEntry, Outcome, Stage, Task, Verdict, entry_key
 
-PROPOSE_SHARE_PERCENT = 60
-"""A Panel that has its quorum stops waiting for proposals after this share of the timeout: judging needs time, too."""
-
-_STAGE_ENDED = "the stage ended before this seat answered: raise timeoutSeconds, or give the model more capacity"
-_PLACE_TAKEN = "an entry that cannot be used stands in this seat's place in the ledger"
+_WHY = {
+    AbstentionReason.BUDGET_EXHAUSTED: "budget.tokens does not pay for this stage, so nobody was asked: raise it",
+    AbstentionReason.INTERNAL_ERROR: "an entry that cannot be used stands in this seat's place in the ledger",
+    AbstentionReason.NOT_NEEDED: "the votes that came before decide, so this one was not waited for",
+    AbstentionReason.STAGE_ENDED: "the stage ended before this seat answered: raise timeoutSeconds, or give the model "
+    "more capacity",
+}
+"""For people: why the engine abstains in a seat's name."""
 
 
 @dataclass(frozen=True)
@@ -57,85 +55,78 @@ def step(task: Task, standing: Standing, now_ms: int) -> Work | Record | Finish:
         return Finish(standing.verdict)
     if standing.cancelled:
         return _finish(standing, Outcome.CANCELLED, now_ms)
-    return _propose(task, standing, now_ms) or _judge(task, standing, now_ms) or _conclude(task, standing, now_ms)
+    shortfall = count_shortfall(task, standing)
+    if shortfall > _count_hopes(standing):
+        return _finish(standing, _explain_absence(standing, Stage.PROPOSE, Outcome.NO_QUORUM, shortfall), now_ms)
+    if standing.wave is None:
+        return _finish(standing, _conclude(task, standing), now_ms)
+    return _go_on(task, standing, standing.wave, now_ms)
 
 
-def _propose(task: Task, standing: Standing, now_ms: int) -> Work | Record | Finish | None:
-    """Return what the propose stage needs, or None when it is over and has its quorum."""
-    asks = tuple(_missing(standing, Stage.PROPOSE, tuple(dict.fromkeys(seat.id for seat in task.seats))))
-    shortfall = task.quorum - len(standing.proposals)
-    if shortfall > len(asks):
-        return _finish(standing, _outcome_below_quorum(standing, shortfall), now_ms)
-    return _wait(standing, asks, until_ms=_end_of_proposing(task, has_quorum=shortfall <= 0), now_ms=now_ms)
+def count_shortfall(task: Task, standing: Standing) -> int:
+    """Return how many seats with a valid proposal are missing to the quorum."""
+    return max(0, task.quorum - len(standing.list_proposers()))
 
 
-def _judge(task: Task, standing: Standing, now_ms: int) -> Work | Record | None:
-    """Return what the judge stage needs, or None when it is over or has no place in this run."""
-    if not has_judging(task, standing):
-        return None
-    asks = tuple(_missing(standing, Stage.JUDGE, tuple(standing.proposals)))
-    return _wait(standing, asks, until_ms=task.deadline_ms, now_ms=now_ms)
+def _count_hopes(standing: Standing) -> int:
+    """Return how many seats may still give their first proposal."""
+    silent = {ask.seat for ask in standing.missing if ask.stage is Stage.PROPOSE}
+    return len(silent.difference(standing.list_proposers()))
 
 
-def has_judging(task: Task, standing: Standing) -> bool:
-    """Return whether the proposals are judged: in a Panel, when there is something to compare."""
-    return task.strategy is ResolvedStrategy.PANEL and len(standing.proposals) > 1
-
-
-def _conclude(task: Task, standing: Standing, now_ms: int) -> Finish:
-    if not has_judging(task, standing) or standing.ballots:
-        return _finish(standing, Outcome.SUCCEEDED, now_ms)
-    ran_out = any(_was_cut_short(standing, Stage.JUDGE))
-    return _finish(standing, Outcome.TIMED_OUT if ran_out else Outcome.NO_BALLOTS, now_ms)
-
-
-def _missing(standing: Standing, stage: Stage, seats: tuple[str, ...]) -> Iterator[Ask]:
-    return (Ask(stage, seat) for seat in seats if not standing.has_closed(Ask(stage, seat)))
-
-
-def _wait(standing: Standing, asks: tuple[Ask, ...], until_ms: int, now_ms: int) -> Work | Record | None:
-    """Return the work on `asks`, or the abstentions of those that cannot be waited for; None when nothing is asked."""
-    if not asks:
-        return None
-    spoiled = tuple(ask for ask in asks if ask.key in standing.spoiled)
-    if spoiled:
-        return Record(tuple(_abstain(ask, AbstentionReason.INTERNAL_ERROR, _PLACE_TAKEN) for ask in spoiled))
+def _go_on(task: Task, standing: Standing, wave: Wave, now_ms: int) -> Work | Record:
+    """Return the work that the wave still is, or the abstentions of those that are not asked or waited for."""
+    if not wave.has_begun and not can_pay(task, standing):
+        return _abstain(wave.missing, AbstentionReason.BUDGET_EXHAUSTED)
+    if count_shortfall(task, standing) == 0 and is_decided(task, standing):
+        return _abstain(wave.missing, AbstentionReason.NOT_NEEDED)
+    unusable = tuple(ask for ask in wave.missing if ask.key in standing.spoiled)
+    if unusable:
+        return _abstain(unusable, AbstentionReason.INTERNAL_ERROR)
+    until_ms = _find_end(task, standing, wave)
     if now_ms >= until_ms:
-        return Record(tuple(_abstain(ask, AbstentionReason.STAGE_ENDED, _STAGE_ENDED) for ask in asks))
-    return Work(asks[0].stage, asks, until_ms)
+        return _abstain(wave.missing, AbstentionReason.STAGE_ENDED)
+    return Work(wave.leg.stage, wave.missing, until_ms)
 
 
-def _abstain(ask: Ask, reason: AbstentionReason, message: str) -> Abstention:
-    return Abstention(seat=ask.seat, stage=ask.stage, round=ask.round, turn=ask.turn, reason=reason, message=message)
+def _find_end(task: Task, standing: Standing, wave: Wave) -> int:
+    """Return when the wave ends: in its share of the time, unless that would cost the quorum or every ballot."""
+    cannot_do_without = count_shortfall(task, standing) > 0 or (wave.leg.stage is Stage.JUDGE and not standing.ballots)
+    return task.deadline_ms if cannot_do_without else wave.leg.end_ms
 
 
-def _end_of_proposing(task: Task, *, has_quorum: bool) -> int:
-    """Return when proposing ends: a Panel leaves time for judging, unless that would cost the quorum."""
-    if task.strategy is ResolvedStrategy.PANEL and has_quorum:
-        return task.started_at_ms + task.timeout_ms * PROPOSE_SHARE_PERCENT // 100
-    return task.deadline_ms
-
-
-def _outcome_below_quorum(standing: Standing, shortfall: int) -> Outcome:
-    """Return TIMED_OUT when seats that ran out of time could have made up the shortfall, else NO_QUORUM."""
-    ran_out = sum(_was_cut_short(standing, Stage.PROPOSE))
-    return Outcome.TIMED_OUT if ran_out >= shortfall else Outcome.NO_QUORUM
-
-
-def _was_cut_short(standing: Standing, stage: Stage) -> Iterator[bool]:
-    """Yield for each abstention of the stage whether time was its reason."""
-    return (
-        abstention.reason is AbstentionReason.STAGE_ENDED
-        for ask, abstention in standing.abstentions.items()
-        if ask.stage is stage
+def _abstain(asks: tuple[Ask, ...], reason: AbstentionReason) -> Record:
+    return Record(
+        tuple(
+            Abstention(
+                seat=ask.seat, stage=ask.stage, round=ask.round, turn=ask.turn, reason=reason, message=_WHY[reason]
+            )
+            for ask in asks
+        )
     )
+
+
+def _conclude(task: Task, standing: Standing) -> Outcome:
+    """Return how a run ends in which everything has been asked, and which has its quorum."""
+    if has_judging(task, standing) and not standing.ballots:
+        return _explain_absence(standing, Stage.JUDGE, Outcome.NO_BALLOTS)
+    if get_preset(task).must_synthesise and standing.synthesis is None:
+        return _explain_absence(standing, Stage.SYNTHESISE, Outcome.NO_SYNTHESIS)
+    return Outcome.SUCCEEDED
+
+
+def _explain_absence(standing: Standing, stage: Stage, otherwise: Outcome, least: int = 1) -> Outcome:
+    """Return whether time or budget is why a stage gave too little: when it cost at least as many as are missing."""
+    reasons = [abstention.reason for ask, abstention in standing.abstentions.items() if ask.stage is stage]
+    if reasons.count(AbstentionReason.BUDGET_EXHAUSTED) >= least:
+        return Outcome.BUDGET_EXHAUSTED
+    if reasons.count(AbstentionReason.STAGE_ENDED) >= least:
+        return Outcome.TIMED_OUT
+    return otherwise
 
 
 def _finish(standing: Standing, outcome: Outcome, now_ms: int) -> Finish:
-    entries: tuple[LedgerEntry, ...] = (
-        *standing.proposals.values(),
-        *standing.ballots.values(),
-        *standing.abstentions.values(),
-    )
-    counted = tuple(entry_key(entry) for entry in entries)
-    return Finish(Verdict(outcome=outcome, counted=counted, decided_at_ms=now_ms))
+    """Return the verdict, in the first place for one that can be used."""
+    counted = tuple(entry_key(entry) for entry in standing.list_entries())
+    verdicts = (Verdict(number=number, outcome=outcome, counted=counted, decided_at_ms=now_ms) for number in count())
+    return Finish(next(verdict for verdict in verdicts if entry_key(verdict) not in standing.spoiled))

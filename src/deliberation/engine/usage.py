@@ -1,38 +1,46 @@
 """What a run cost."""
 
 from deliberation.api.v1alpha1.deliberation_status import StageUsage, UsageStatus
+from deliberation.engine.asks import ask_of
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Stage, Task, Usage, Verdict
 
 
 def tell_usage(task: Task, standing: Standing) -> UsageStatus:
     """Return what the counted entries cost, abstentions included."""
-    spent: dict[Stage, list[Usage]] = {
-        Stage.PROPOSE: [proposal.usage for proposal in standing.proposals.values()],
-        Stage.JUDGE: [ballot.usage for ballot in standing.ballots.values()],
-    }
-    for abstention in standing.abstentions.values():
-        spent[abstention.stage].append(abstention.usage)
-    every = [usage for usages in spent.values() for usage in usages]
-    prompt_tokens = sum(usage.prompt_tokens for usage in every)
-    completion_tokens = sum(usage.completion_tokens for usage in every)
+    spent: dict[Stage, list[Usage]] = {stage: [] for stage in Stage}
+    for entry in standing.list_entries():
+        spent[ask_of(entry).stage].append(entry.usage)
+    total = add_up(*(usage for usages in spent.values() for usage in usages))
+    sums = {stage: add_up(*usages) for stage, usages in spent.items() if usages}
     return UsageStatus(
-        calls=sum(usage.calls for usage in every),
-        prompt_tokens=prompt_tokens,
-        cached_tokens=sum(usage.cached_tokens for usage in every),
-        completion_tokens=completion_tokens,
-        total_tokens=prompt_tokens + completion_tokens,
+        calls=total.calls,
+        repeated_calls=total.repeated_calls,
+        prompt_tokens=total.prompt_tokens,
+        cached_tokens=total.cached_tokens,
+        completion_tokens=total.completion_tokens,
+        total_tokens=total.prompt_tokens + total.completion_tokens,
         by_stage=tuple(
             StageUsage(
                 name=stage.value,
-                calls=sum(usage.calls for usage in usages),
-                prompt_tokens=sum(usage.prompt_tokens for usage in usages),
-                completion_tokens=sum(usage.completion_tokens for usage in usages),
+                calls=usage.calls,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
             )
-            for stage, usages in spent.items()
-            if usages
+            for stage, usage in sums.items()
         ),
         wall_milliseconds=_find_wall_milliseconds(task, standing.verdict),
+    )
+
+
+def add_up(*usages: Usage) -> Usage:
+    """Return what several usages are together."""
+    return Usage(
+        calls=sum(usage.calls for usage in usages),
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        repeated_calls=sum(usage.repeated_calls for usage in usages),
     )
 
 

@@ -9,7 +9,10 @@ _PACKAGE = files("deliberation.prompts")
 
 _TEMPLATES = {
     name: Template((_PACKAGE / "templates" / f"{name}.txt").read_text(encoding="utf-8").strip())
-    for name in ("shared", "propose", "judge", "ballot", "text", "choice", "number", "quantity", "boolean", "json")
+    for name in (
+        *("shared", "text", "choice", "number", "quantity", "boolean", "json"),
+        *("propose", "critique", "revision", "debate", "layer", "ballot", "repair", "synthesis"),
+    )
 }
 
 _ROLES = {

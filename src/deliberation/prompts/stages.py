@@ -2,54 +2,109 @@
 
 import json
 from dataclasses import dataclass
+from itertools import cycle
 
 from deliberation.prompts.library import find_preset, render
 from deliberation.prompts.parts import Part, choose_mark, enclose
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.messages import SeatTask, Task
 
+_EXAMPLE_SCORES = (4, 2, 5, 3, 1)
+"""In the example of a ballot: all different, because small models copy what they see."""
+
 
 @dataclass(frozen=True)
 class Listed:
-    """One proposal as a judge sees it: its label instead of its author."""
+    """One proposal as others see it: its label instead of its author."""
 
     label: str
     answer: str
 
 
+Listing = tuple[Listed, ...]
+
+
 def proposal_prompt(task: Task, seat: SeatTask) -> str:
     """Return the prompt by which the seat proposes an answer."""
-    return shared_prompt(task) + render("propose", role=seat.role, instructions=_instructions(seat))
+    return shared_prompt(task) + render("propose", **_introduce(seat))
 
 
-def ballot_prompt(task: Task, seat: SeatTask, listing: tuple[Listed, ...], own: str) -> str:
-    """Return the prompt by which the seat scores the listed proposals, all but the one labelled `own`.
+def critique_prompt(task: Task, seat: SeatTask, listing: Listing, own: str) -> str:
+    """Return the prompt by which the seat criticises the listed proposals, all but the one labelled `own`.
 
-    The own proposal is listed too: judges who see the same list then share all of the prompt but its last lines.
+    The own proposal is listed too: all seats then share all of the prompt but its last lines.
     """
+    labels = tuple(listed.label for listed in listing if listed.label != own)
+    example = json.dumps(dict.fromkeys(labels[:1], "what is wrong, and what would mend it"))
+    return _render_listing("critique", task, seat, listing, own=own, labels=", ".join(labels), example=example)
+
+
+def revision_prompt(task: Task, seat: SeatTask, answer: str, critiques: tuple[str, ...]) -> str:
+    """Return the prompt by which the seat revises its answer in the light of critiques."""
     shared = shared_prompt(task)
-    mark = choose_mark((shared, *(proposal.answer for proposal in listing)))
-    answers = enclose((Part(f"answer {proposal.label}", proposal.answer) for proposal in listing), mark)
-    labels = tuple(proposal.label for proposal in listing if proposal.label != own)
-    example = json.dumps({labels[0]: {criterion.name: 3 for criterion in task.criteria}}) if labels else "{}"
-    judging = render("judge", criteria=_criteria(task), mark=mark, answers=answers)
-    tail = render(
+    mark = choose_mark((shared, answer, *critiques))
+    numbered = (Part(f"critique {number}", critique) for number, critique in enumerate(critiques, 1))
+    parts = enclose((Part("your answer", answer), *numbered), mark)
+    return shared + render("revision", mark=mark, parts=parts, **_introduce(seat))
+
+
+def debate_prompt(task: Task, seat: SeatTask, listing: Listing, own: str) -> str:
+    """Return the prompt by which the seat answers again after it has read others' answers."""
+    return _render_listing("debate", task, seat, listing, own=own)
+
+
+def layer_prompt(task: Task, seat: SeatTask, listing: Listing) -> str:
+    """Return the prompt by which the seat makes one better answer of all that are listed."""
+    return _render_listing("layer", task, seat, listing)
+
+
+def ballot_prompt(task: Task, seat: SeatTask, listing: Listing) -> str:
+    """Return the prompt by which the seat scores the listed proposals."""
+    names = [criterion.name for criterion in task.criteria]
+    scores = dict(zip(names, cycle(_EXAMPLE_SCORES), strict=False))
+    return _render_listing(
         "ballot",
-        role=seat.role,
-        instructions=_instructions(seat),
-        own=own,
-        labels=", ".join(labels),
-        example=example,
+        task,
+        seat,
+        listing,
+        criteria=_list_criteria(task),
+        labels=", ".join(listed.label for listed in listing),
+        example=json.dumps({listed.label: scores for listed in listing[:1]}),
     )
-    return shared + judging + "\n\n" + tail
 
 
-def _criteria(task: Task) -> str:
+def synthesis_prompt(task: Task, seat: SeatTask, listing: Listing, order: tuple[str, ...], dissent: str) -> str:
+    """Return the prompt by which the seat makes the result of the best proposals.
+
+    Args:
+        task: what is deliberated.
+        seat: who writes.
+        listing: the best proposals, and those that dissenting judges prefer.
+        order: their labels, best first.
+        dissent: what speaks against the order, in our words.
+    """
+    return _render_listing("synthesis", task, seat, listing, order=", ".join(order), dissent=dissent)
+
+
+def repair_prompt(fault: str) -> str:
+    """Return what a seat is told whose reply cannot be used; `fault` says why, in our words."""
+    return render("repair", fault=fault)
+
+
+def _render_listing(template: str, task: Task, seat: SeatTask, listing: Listing, **values: str) -> str:
+    shared = shared_prompt(task)
+    mark = choose_mark((shared, *(listed.answer for listed in listing)))
+    answers = enclose((Part(f"answer {listed.label}", listed.answer) for listed in listing), mark)
+    return shared + render(template, mark=mark, answers=answers, **_introduce(seat), **values)
+
+
+def _introduce(seat: SeatTask) -> dict[str, str]:
+    instructions = "\n".join(text for text in (find_preset(seat.role), seat.instructions) if text)
+    return {"role": seat.role, "instructions": instructions}
+
+
+def _list_criteria(task: Task) -> str:
     return "\n".join(
         f"- {criterion.name}: {criterion.description}" if criterion.description else f"- {criterion.name}"
         for criterion in task.criteria
     )
-
-
-def _instructions(seat: SeatTask) -> str:
-    return "\n".join(text for text in (find_preset(seat.role), seat.instructions) if text)

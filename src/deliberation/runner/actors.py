@@ -160,8 +160,7 @@ class ActorSeats:
         if not actor.is_live:
             await actor.handle.ready.remote()
             actor.is_live = True
-        seen = Standing(proposals=dict(standing.proposals))  # all that a seat needs, as something that can be sent
-        answer = actor.handle.answer.remote(task, seen, ask)
+        answer = actor.handle.answer.remote(task, standing.show(), ask)
         try:
             await answer
         except asyncio.CancelledError:

@@ -7,13 +7,17 @@ and goes on; two drivers of one run only repeat each other, because every entry 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from itertools import count
 from typing import Protocol
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, BusUnavailableError
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.fold import Folding
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
+from deliberation.engine.strategies import Leg
 from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task, entry_key
 from deliberation.runner.clock import Clock
 from deliberation.runner.faults import describe
@@ -46,6 +50,9 @@ class Driver:
         self._seats = seats
         self._clock = clock
         self._records: dict[int, LedgerRecord] = {}
+        self._filled: set[str] = set()
+        self._folding = Folding(task)
+        self._begun: set[Leg] = set()
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
@@ -55,7 +62,6 @@ class Driver:
         Raises:
             BusUnavailableError: the bus stayed away; another delivery of the task goes on from what is in the ledger.
         """
-        await self._persist(Start(runner=self._runner, at_ms=self._clock.now_ms()))
         async with self._bus.follow_ledger(run_of(self._task)) as incoming:
             await self._catch_up()
             follower = asyncio.create_task(self._follow(incoming))
@@ -67,24 +73,35 @@ class Driver:
     async def _deliberate(self, follower: asyncio.Task[None]) -> Standing:
         while not follower.done():
             self._changed.clear()
-            standing = fold(self._task, self._records.values())
+            standing = self._folding.stand()
             match step(self._task, standing, self._clock.now_ms()):
                 case Finish(verdict):
                     if standing.verdict is None:
                         await self._record((verdict,), follower)
-                    return fold(self._task, self._records.values())
+                    if self._folding.stand().verdict is not None:
+                        return self._folding.stand()
                 case Record(entries):
                     await self._record(entries, follower)
+                case Work() if standing.wave and standing.wave.leg not in self._begun:
+                    await self._begin(standing.wave.leg, follower)
                 case Work() as work:
                     self._direct(work, standing)
                     await self._wait_until(work.until_ms)
         follower.result()
         raise BusUnavailableError("The bus stopped to deliver the ledger")
 
+    async def _begin(self, leg: Leg, follower: asyncio.Task[None]) -> None:
+        """Say in the ledger that the stage's seats are about to be asked, in the next free place."""
+        starts = (Start(number=number, runner=self._runner, at_ms=self._clock.now_ms()) for number in count())
+        start = next(start for start in starts if entry_key(start) not in self._filled)
+        if await self._persist(start):
+            self._begun.add(leg)
+        await self._await_places({entry_key(start)}, follower)
+
     def _direct(self, work: Work, standing: Standing) -> None:
         """Have every ask of the stage worked on, once, and stop the calls that nobody waits for any more."""
         wanted = {ask.key for ask in work.asks}
-        for key in self._calls.keys() - wanted - self._filled():
+        for key in self._calls.keys() - wanted - self._filled:
             self._calls[key].cancel()
         for ask in work.asks:
             if ask.key not in self._calls:
@@ -93,9 +110,9 @@ class Driver:
     async def _fill(self, ask: Ask, standing: Standing) -> None:
         """Have the seat fill the ask's place; when it fails MAX_TRIES times, abstain in its name."""
         fault = ""
-        for _ in range(MAX_TRIES):
+        for tries in range(ask.tries, ask.tries + MAX_TRIES):
             try:
-                await self._seats.answer(self._task, standing, ask)
+                await self._seats.answer(self._task, standing, replace(ask, tries=tries))
             except Exception as error:  # noqa: BLE001 - whatever a seat fails of, it must not reach the other seats
                 fault = describe(error)
                 log.warning("%s: seat %s failed (%s)", self._name, ask.seat, fault)
@@ -121,31 +138,47 @@ class Driver:
             await self._catch_up()
         except BusUnavailableError as error:
             log.warning("%s: %s", self._name, describe(error))
-        return fold(self._task, self._records.values()).has_closed(ask)
+        return ask not in self._folding.stand().missing
 
     async def _record(self, entries: Iterable[LedgerEntry], follower: asyncio.Task[None]) -> None:
         """Write the entries, and wait until the ledger shows what has become of their places."""
         entries = tuple(entries)
         await asyncio.gather(*(self._persist(entry) for entry in entries))
-        places = {entry_key(entry) for entry in entries}
-        while not places <= self._filled() and not follower.done():
+        await self._await_places({entry_key(entry) for entry in entries}, follower)
+
+    async def _await_places(self, places: set[str], follower: asyncio.Task[None]) -> None:
+        while not places <= self._filled and not follower.done():
             self._changed.clear()
             await self._changed.wait()
 
-    async def _persist(self, entry: LedgerEntry) -> None:
-        await persist(self._bus, self._task, entry, self._clock)
+    async def _persist(self, entry: LedgerEntry) -> bool:
+        return await persist(self._bus, self._task, entry, self._clock)
 
     async def _catch_up(self) -> None:
         for record in await self._bus.read_ledger(run_of(self._task)):
-            self._records[record.sequence] = record
+            self._take(record)
 
     async def _follow(self, incoming: AsyncIterator[LedgerRecord]) -> None:
         try:
             async for record in incoming:
-                self._records[record.sequence] = record
+                self._take(record)
                 self._changed.set()
         finally:
             self._changed.set()
+
+    def _take(self, record: LedgerRecord) -> None:
+        """Fold the record in; all of them again, should one come after a later one."""
+        if record.sequence in self._records:
+            return
+        is_next = record.sequence > max(self._records, default=0)
+        self._records[record.sequence] = record
+        self._filled.add(record.key)
+        if is_next:
+            self._folding.add(record)
+        else:
+            self._folding = Folding(self._task)
+            for number in sorted(self._records):
+                self._folding.add(self._records[number])
 
     async def _wait_until(self, at_ms: int) -> None:
         """Wait for the next record, or until `at_ms`."""
@@ -154,9 +187,6 @@ class Driver:
             await self._changed.wait()
         finally:
             timer.cancel()
-
-    def _filled(self) -> set[str]:
-        return {record.key for record in self._records.values()}
 
     @property
     def _name(self) -> str:

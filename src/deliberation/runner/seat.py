@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, MessageTooLargeError
-from deliberation.engine.asks import Ask
+from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.parse import read_reply
-from deliberation.engine.request import build_request
+from deliberation.engine.request import build_request, find_repair
 from deliberation.engine.standing import Standing
+from deliberation.engine.usage import add_up
 from deliberation.protocol.chat import ChatRequest, ModelError, Reply
-from deliberation.protocol.messages import Abstention, Ballot, ModelAddress, Proposal, Task, Usage
+from deliberation.protocol.messages import Abstention, ModelAddress, Task, Usage
 from deliberation.runner.clock import Clock
 from deliberation.runner.persist import persist, run_of
 from deliberation.runner.secret_files import read_api_key
@@ -68,15 +69,35 @@ class Seat:
             unfit = _abstain(ask, AbstentionReason.MALFORMED_ANSWER, message, entry.usage)
             await persist(self._bus, task, unfit, self._clock)
 
-    async def _think(self, task: Task, standing: Standing, ask: Ask) -> Proposal | Ballot | Abstention:
-        address = get_model(task, ask.seat)
+    async def _think(self, task: Task, standing: Standing, ask: Ask) -> Contribution | Abstention:
+        """Return what the model makes of the ask, with the usage of all calls that it took."""
+        repeated = Usage(repeated_calls=ask.tries - 1)
         try:
-            key = read_api_key(self._secrets_dir, address)
             request = build_request(task, standing, ask)
-            reply = await self._chat.complete(address, key, request, task.deadline_ms, self._clock)
+            reply = await self._complete(task, ask, request)
+            entry = read_reply(task, standing, ask, reply)
+            repair = find_repair(task, request, reply, entry)
         except ModelError as error:
-            return _abstain(ask, error.reason, error.message, error.usage)
-        return read_reply(task, standing, ask, reply)
+            return _abstain(ask, error.reason, error.message, add_up(error.usage, repeated))
+        if repair:
+            entry = await self._repair(task, standing, ask, repair, entry)
+        return entry.model_copy(update={"usage": add_up(entry.usage, repeated)})
+
+    async def _repair(
+        self, task: Task, standing: Standing, ask: Ask, repair: ChatRequest, unread: Contribution | Abstention
+    ) -> Contribution | Abstention:
+        """Return what comes of the second call; what was unread at first, when no reply comes."""
+        try:
+            reply = await self._complete(task, ask, repair)
+        except ModelError as error:
+            return unread.model_copy(update={"usage": add_up(unread.usage, error.usage)})
+        entry = read_reply(task, standing, ask, reply)
+        return entry.model_copy(update={"usage": add_up(unread.usage, entry.usage)})
+
+    async def _complete(self, task: Task, ask: Ask, request: ChatRequest) -> Reply:
+        address = get_model(task, ask.seat)
+        key = read_api_key(self._secrets_dir, address)
+        return await self._chat.complete(address, key, request, task.deadline_ms, self._clock)
 
 
 def get_model(task: Task, seat_id: str) -> ModelAddress:

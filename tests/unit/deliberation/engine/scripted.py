@@ -8,9 +8,10 @@ from typing import Any
 
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, Answer, AnswerType, Criterion
 from deliberation.engine.asks import Ask
-from deliberation.engine.labels import build_listing
+from deliberation.engine.fold import fold
 from deliberation.engine.parse import read_reply
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.reading import build_listing
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.chat import Reply
 from deliberation.protocol.messages import (
@@ -121,7 +122,7 @@ class Answered:
 
 
 Script = Callable[[Ask, Mapping[str, Proposal]], Answered | None]
-"""What becomes of an ask, given the proposals under the labels its judge sees; None: no reply ever comes."""
+"""What becomes of an ask, given the proposals under the labels that its seat sees; None: no reply ever comes."""
 
 
 class CrashError(Exception):
@@ -170,7 +171,7 @@ class Driver:
         for ask in work.asks:
             if ask not in self.in_flight:
                 self.calls[ask] += 1
-                listing = build_listing(standing, ask.seat) if ask.stage is Stage.JUDGE else {}
+                listing = {} if ask.stage is Stage.PROPOSE else build_listing(self.task, standing, ask)
                 answered = self.script(ask, listing)
                 done_ms = self.now_ms + answered.after_ms if answered else work.until_ms + 1
                 self.in_flight[ask] = done_ms, answered
@@ -187,6 +188,13 @@ class Driver:
             self.writes_left -= 1
             if self.writes_left == 0:
                 raise CrashError
+
+
+def criticise_all(ask: Ask, listing: Mapping[str, Proposal]) -> Answered:
+    """Find every answer of the others too short."""
+    return Answered(
+        json.dumps({label: "too short" for label, proposal in listing.items() if proposal.seat != ask.seat})
+    )
 
 
 def score_by_length(ask: Ask, listing: Mapping[str, Proposal], after_ms: int = 0) -> Answered:

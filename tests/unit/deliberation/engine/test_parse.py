@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
+from deliberation.engine.fold import fold
 from deliberation.engine.parse import MAX_ANSWER_BYTES, MAX_RATIONALE_BYTES, read_reply
-from deliberation.engine.standing import fold
 from deliberation.protocol.chat import Reply
 from deliberation.protocol.messages import (
     Abstention,
@@ -243,39 +243,46 @@ class TestClosedAnswers:
 
 class TestBallots:
     def test_labels_become_seats(self) -> None:
-        text = json.dumps({"rationale": "fair", "B": scores(2), "C": scores(5)})
+        text = json.dumps({"rationale": "fair", "A": scores(2), "B": scores(5)})
         entry = read_ballot_of(text)
         assert isinstance(entry, Ballot)
         assert (entry.judge, entry.order, entry.rationale) == ("s-0", 0, "fair")
         assert {score.proposal: score.criteria for score in entry.scores} == {"s-1": scores(2), "s-2": scores(5)}
 
-    def test_every_other_judge_s_labels_count_from_the_end(self) -> None:
-        assert scores_in(json.dumps({"A": scores(1), "C": scores(2)}), "s-1") == {"s-2": 1, "s-0": 2}
+    def test_the_labels_of_the_second_order_count_from_the_end(self) -> None:
+        text = json.dumps({"A": scores(2), "B": scores(5)})
+        first, second = (
+            read_reply(PANEL, PROPOSED, Ask(Stage.JUDGE, "s-0", 0, order), reply_of(text)) for order in (0, 1)
+        )
+        assert isinstance(first, Ballot)
+        assert isinstance(second, Ballot)
+        assert (first.order, second.order) == (0, 1)
+        assert [score.proposal for score in first.scores] == [score.proposal for score in reversed(second.scores)]
 
-    def test_scores_of_the_own_and_of_no_proposal_are_left_out(self) -> None:
-        text = json.dumps({"A": scores(5), "B": scores(2), "C": scores(3), "D": scores(5)})
+    def test_scores_of_no_proposal_are_left_out(self) -> None:
+        text = json.dumps({"A": scores(2), "B": scores(3), "C": scores(5)})
         assert scores_in(text) == {"s-1": 2, "s-2": 3}
 
     def test_whole_numbers_may_be_written_with_a_point(self) -> None:
-        assert scores_in(json.dumps({"B": scores(4.0), "C": scores(1)})) == {
+        assert scores_in(json.dumps({"A": scores(4.0), "B": scores(1)})) == {
             "s-1": 4,
             "s-2": 1,
         }
 
     @pytest.mark.parametrize("score", [0, 6, 3.5, "3", True, None, [], 1e300])
     def test_what_is_no_score_makes_no_ballot(self, score: object) -> None:
-        assert scores_in(json.dumps({"B": scores(score), "C": scores()})) is None
+        assert scores_in(json.dumps({"A": scores(score), "B": scores()})) is None
 
     @pytest.mark.parametrize(
         "text",
         [
             "B is best",
-            json.dumps({"B": scores()}),
-            json.dumps({"B": scores(), "C": {"clarity": 3}}),
-            json.dumps({"B": scores(), "C": 3}),
-            json.dumps({"b": scores(), "c": scores()}),
-            json.dumps({"B": scores(), "C": scores(1)}) + json.dumps({"B": scores(), "C": scores(2)}),
-            '{"B": %s, "C": %s, "C": %s}' % ((json.dumps(scores()),) * 3),
+            json.dumps({"A": scores()}),
+            json.dumps({"A": scores(), "B": {"clarity": 3}}),
+            json.dumps({"A": scores(), "B": 3}),
+            json.dumps({"a": scores(), "b": scores()}),
+            json.dumps({"A": scores(), "B": scores(1)}) + json.dumps({"A": scores(), "B": scores(2)}),
+            '{"A": %s, "B": %s, "B": %s}' % ((json.dumps(scores()),) * 3),
         ],
     )
     def test_an_incomplete_or_ambiguous_ballot_is_an_abstention(self, text: str) -> None:
@@ -284,7 +291,7 @@ class TestBallots:
         assert (entry.seat, entry.stage, entry.reason) == ("s-0", "judge", AbstentionReason.MALFORMED_ANSWER)
 
     def test_a_ballot_that_is_cut_off_says_so(self) -> None:
-        entry = read_ballot_of(json.dumps({"B": scores(), "C": scores()})[:-9], finish_reason="length")
+        entry = read_ballot_of(json.dumps({"A": scores(), "B": scores()})[:-9], finish_reason="length")
         assert isinstance(entry, Abstention)
         assert entry.reason is AbstentionReason.TRUNCATED
 
@@ -324,7 +331,7 @@ def test_whatever_a_model_writes_becomes_an_entry_that_the_ledger_takes(
     assert decode_entry(entry.encode()) == entry
     standing = fold(task, [LedgerRecord(1, entry_key(entry), entry)])
     assert not standing.rejected
-    assert standing.has_closed(Ask(Stage.PROPOSE, "s-0"))
+    assert Ask(Stage.PROPOSE, "s-0") not in standing.missing
 
 
 @given(PIECES)
@@ -334,4 +341,4 @@ def test_whatever_a_judge_writes_becomes_an_entry_that_the_ledger_takes(text: st
     proposals = [propose("s-0"), propose("s-1"), propose("s-2")]
     standing = stand(PANEL, *proposals, entry)
     assert not standing.rejected
-    assert standing.has_closed(Ask(Stage.JUDGE, "s-1"))
+    assert Ask(Stage.JUDGE, "s-1") not in standing.missing

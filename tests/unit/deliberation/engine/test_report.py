@@ -10,9 +10,9 @@ from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine import ENGINE_VERSION
 from deliberation.engine.cautions import find_cautions
+from deliberation.engine.fold import fold
 from deliberation.engine.ranking import Ranking
 from deliberation.engine.report import MAX_REPORT_BYTES, Report, report
-from deliberation.engine.standing import fold
 from deliberation.engine.step import Finish, step
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.messages import (
@@ -39,7 +39,7 @@ from unit.deliberation.engine.scripted import (
     propose,
     stand,
 )
-from unit.deliberation.engine.test_standing import abstain, all_proposals
+from unit.deliberation.engine.test_fold import abstain, all_proposals
 
 PANEL = build_task(3)
 VOTE = build_vote(3)
@@ -143,6 +143,7 @@ class TestPanel:
         told = report_on(PANEL, propose("s-0"), propose("s-1"), gone, ballot("s-0", {"s-1": 3}))
         assert told.usage.to_json() == {
             "calls": 5,
+            "repeatedCalls": 0,
             "promptTokens": 507,
             "cachedTokens": 256,
             "completionTokens": 51,

@@ -1,4 +1,5 @@
 import json
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 from deliberation.api.v1alpha1.deliberation import Answer
 from deliberation.engine.asks import Ask
+from deliberation.engine.fold import fold
 from deliberation.engine.parse import read_reply
+from deliberation.engine.reading import build_listing
 from deliberation.engine.request import build_request
 from deliberation.engine.schemas import build_answer_schema
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.standing import Standing
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.chat import ChatRequest, Reply
 from deliberation.protocol.messages import Ballot, Proposal, SeatTask, Stage, Task, Usage
@@ -96,25 +99,30 @@ def test_the_seats_of_a_panel_pay_for_the_shared_text_once() -> None:
     assert count_misses(prompts) < sum(len(blocks_of(prompt)) for prompt in prompts) / 2
 
 
-def test_judges_pay_once_for_the_shared_text_and_once_for_each_of_two_lists() -> None:
-    proposing = [prompt_of(Stage.PROPOSE, seat.id) for seat in SEATS]
-    judging = [prompt_of(Stage.JUDGE, seat.id) for seat in SEATS]
-    list_ends = [prompt.index("Your role:") for prompt in judging]
-    shared = len(blocks_of(shared_prompt(PANEL)))
-    lists = [len(blocks_of(prompt[:end])) - shared for prompt, end in zip(judging[:2], list_ends, strict=False)]
-    tails = sum(
-        len(blocks_of(prompt)) - len(blocks_of(prompt[:end])) for prompt, end in zip(judging, list_ends, strict=True)
-    )
-    assert count_misses(proposing + judging) <= count_misses(proposing) + sum(lists) + tails
+def listed_in(stage: Stage, seat: str, turn: int = 0) -> list[str]:
+    """Return the first words of the answers that the seat reads, in their order."""
+    [message] = build_request(PANEL, PROPOSED, Ask(stage, seat, turn=turn)).messages
+    return re.findall(r"\[answer [A-Z] [0-9a-f]{8}\]\n(Go [0-9])", message["content"])
 
 
-def test_every_other_judge_reads_the_answers_from_the_other_end() -> None:
-    firsts = [prompt_of(Stage.JUDGE, f"s-{i}").split("[answer A ")[1][10:14] for i in range(5)]
-    assert firsts == ["Go 0", "Go 4", "Go 0", "Go 4", "Go 0"]
+def test_a_judge_reads_all_answers_but_its_own() -> None:
+    for judge in range(5):
+        assert sorted(listed_in(Stage.JUDGE, f"s-{judge}")) == [f"Go {seat}" for seat in range(5) if seat != judge]
 
 
-def test_a_judge_is_told_which_answer_is_its_own() -> None:
-    assert [prompt_of(Stage.JUDGE, f"s-{i}").split(" is your own")[0][-1] for i in range(5)] == list("ADCBE")
+def test_each_judge_reads_in_an_order_of_its_own_and_backwards_the_second_time() -> None:
+    orders = {judge: listed_in(Stage.JUDGE, judge) for judge in ("s-0", "s-1", "s-2", "s-3", "s-4")}
+    firsts = {order[0] for order in orders.values()}
+    assert len(firsts) > 2
+    for judge, order in orders.items():
+        assert listed_in(Stage.JUDGE, judge, turn=1) == order[::-1]
+
+
+def test_another_seed_draws_other_orders() -> None:
+    asks = [Ask(Stage.JUDGE, f"s-{judge}") for judge in range(5)]
+    reseeded = PANEL.model_copy(update={"seed": 43})
+    lists = [[list(build_listing(task, PROPOSED, ask).values()) for ask in asks] for task in (PANEL, reseeded)]
+    assert lists[0] != lists[1]
 
 
 def smallest(schema: dict[str, Any]) -> Any:
@@ -154,7 +162,7 @@ def test_what_satisfies_a_ballot_s_schema_is_a_ballot_and_fits_its_tokens() -> N
     request = build_request(PANEL, PROPOSED, ask)
     assert request.schema is not None
     jsonschema.Draft202012Validator.check_schema(request.schema)
-    assert list(request.schema["properties"]) == ["rationale", "A", "B", "C", "E"]
+    assert list(request.schema["properties"]) == ["rationale", "A", "B", "C", "D"]
     value = smallest(request.schema)
     entry = read_reply(PANEL, PROPOSED, ask, Reply(json.dumps(value), "stop", Usage()))
     assert isinstance(entry, Ballot)
@@ -169,6 +177,6 @@ def test_the_largest_panel_has_labels_beyond_the_alphabet() -> None:
     assert request.schema is not None
     labels = list(request.schema["properties"])[1:]
     assert len(set(labels)) == 63
-    assert labels[24:28] == ["Z", "AA", "AB", "AC"]
-    assert labels[-1] == "BL"
+    assert labels[25:28] == ["Z", "AA", "AB"]
+    assert labels[-1] == "BK"
     assert len(json.dumps(smallest(request.schema))) <= request.max_tokens

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
     Abstention,
@@ -27,7 +27,7 @@ from unit.deliberation.engine.scripted import (
     propose,
     stand,
 )
-from unit.deliberation.engine.test_standing import abstain, all_proposals, ledgers
+from unit.deliberation.engine.test_fold import abstain, all_proposals, ledgers
 
 PANEL = build_task(3)
 VOTE = build_vote(3)

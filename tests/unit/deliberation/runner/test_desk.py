@@ -10,7 +10,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.memory_delivery import MemoryDelivery
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.fold import fold
+from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import Outcome, Stage, Task
 from deliberation.runner.desk import PROGRESS_MS, Desk

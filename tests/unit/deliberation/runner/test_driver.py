@@ -10,7 +10,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.fold import fold
+from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import (
     Cancel,
@@ -293,7 +294,7 @@ async def test_d5_a_malformed_entry_costs_only_the_seat_whose_place_it_takes() -
     assert not seats.calls["proposal.0.dev-1.0"]
 
 
-async def test_a_ledger_full_of_rubbish_still_ends_the_run() -> None:
+async def test_a_ledger_full_of_rubbish_still_ends_the_run_with_a_verdict_in_the_next_free_place() -> None:
     bus = MemoryBus()
     for seat in ("dev-0", "dev-1", "dev-2"):
         bus.put(subjects.entry(RUN, f"proposal.0.{seat}.0"), b"no entry")
@@ -301,7 +302,8 @@ async def test_a_ledger_full_of_rubbish_still_ends_the_run() -> None:
     bus.put(subjects.entry(RUN, "verdict"), b"no entry")
     driver, seats, _ = build(PANEL, bus)
     standing = await driver.run()
-    assert standing.verdict is None
+    assert outcome_of(standing) is Outcome.NO_QUORUM
+    assert (await bus.read_ledger(RUN))[-1].key == "verdict.1"
     assert standing.rejected == {"Malformed": 7}
     assert not seats.calls
 

@@ -9,7 +9,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import MessageTooLargeError
 from deliberation.engine.asks import Ask
-from deliberation.engine.standing import Standing, fold
+from deliberation.engine.fold import fold
+from deliberation.engine.standing import Standing
 from deliberation.protocol.chat import ModelError
 from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Stage, Task, Usage
 from deliberation.protocol.subjects import Run
@@ -52,7 +53,7 @@ async def test_a_judge_writes_a_ballot(tmp_path: Path) -> None:
         await bus.publish_entry(run_of(PANEL), proposal)
     await seat.answer(PANEL, Standing(proposals=proposals), Ask(Stage.JUDGE, "dev-1"))
     assert "answer of dev-0" in chat.requests[0].messages[0]["content"]
-    assert (await read(bus, PANEL)).has_closed(Ask(Stage.JUDGE, "dev-1"))
+    assert Ask(Stage.JUDGE, "dev-1") not in (await read(bus, PANEL)).missing
 
 
 async def test_an_entry_that_is_there_already_is_left_alone(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.overhead_of_the_engine import encode, lengthen
 from bench.recorded import build_task, record_run
-from deliberation.engine.standing import fold
+from deliberation.engine.fold import fold
 from deliberation.protocol.messages import LedgerRecord, Outcome, ResolvedStrategy, decode_entry
 
 

@@ -17,7 +17,7 @@ def test_the_template_leaves_replies_in_json_alone() -> None:
     assert "'one JSON object' not in text" in TEMPLATE
     templates = REPOSITORY / "src/deliberation/prompts/templates"
     asking = {file.stem for file in templates.glob("*.txt") if "one JSON object" in file.read_text()}
-    assert asking == {"ballot", "boolean", "choice", "json", "number", "quantity"}
+    assert asking == {"ballot", "boolean", "choice", "critique", "json", "number", "quantity", "repair"}
 
 
 def test_a_blank_line_ends_the_answer_of_a_model_that_only_continues_text() -> None:

@@ -43,7 +43,7 @@ def test_choices_are_found() -> None:
 
 def test_answers_to_be_judged_are_found_by_label() -> None:
     listing = (Listed("A", "first\nanswer"), Listed("B", "[end 00000000]"), Listed("C", "third"))
-    understood = understand(ballot_prompt(build_task("Which?"), SEAT, listing, "B"))
+    understood = understand(ballot_prompt(build_task("Which?"), SEAT, listing))
     assert understood.question == "Which?"
     assert understood.answers == {"A": "first\nanswer", "B": "[end 00000000]", "C": "third"}
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
+from deliberation.engine.fold import fold
 from deliberation.engine.report import report
-from deliberation.engine.standing import fold
 from deliberation.engine.step import Finish, step
 from deliberation.protocol.messages import (
     Abstention,
@@ -149,7 +149,7 @@ def test_a_broken_record_in_a_place_that_is_taken_does_not_spoil_it() -> None:
 
 def test_an_unreadable_abstention_is_one() -> None:
     standing = fold(TASK, [LedgerRecord(1, "abstention.propose.0.s-0.0", None), *_later(propose("s-0"))])
-    assert standing.has_closed(Ask(Stage.PROPOSE, "s-0"))
+    assert Ask(Stage.PROPOSE, "s-0") not in standing.missing
     assert not standing.proposals
 
 
