@@ -18,7 +18,7 @@ async def start(settings: kopf.OperatorSettings, **_: object) -> None:
     ours = build_kopf_settings()
     settings.posting, settings.peering = ours.posting, ours.peering
     settings.networking, settings.watching = ours.networking, ours.watching
-    watch.register(kopf.get_default_registry(), settings, runtime.wakes)
+    watch.register(kopf.get_default_registry(), settings, runtime.wakes, nodes=runtime.reads_nodes)
     _runtimes.append(runtime)
 
 

@@ -41,6 +41,7 @@ class Runtime:
     loops: Loops
     wakes: Wakes
     site: web.AppRunner
+    reads_nodes: bool
     background: tuple[asyncio.Task[None], ...]
 
     @classmethod
@@ -57,7 +58,10 @@ class Runtime:
         )
         loops = Loops()
         wakes = Wakes(loops.wake, time.monotonic)
-        council_observer = CouncilObserver(kubernetes, bus, wakes, Probes(bus, time.monotonic), settings.render, now_ms)
+        probes = Probes(bus, time.monotonic)
+        council_observer = CouncilObserver(
+            kubernetes, bus, wakes, probes, settings.render, now_ms, settings.watch_namespaces
+        )
         steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
         reconciler = Reconciler(steps, kubernetes, bus)
         loops.begin(reconciler.reconcile, reconciler.report)
@@ -69,7 +73,7 @@ class Runtime:
         await web.TCPSite(site, port=settings.http_port).start()
         logger.info("health and metrics on port %d", settings.http_port)
         follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
-        return cls(kubernetes, bus, loops, wakes, site, (follow,))
+        return cls(kubernetes, bus, loops, wakes, site, settings.reads_nodes, (follow,))
 
     async def stop(self) -> None:
         """End every loop and close every connection."""
@@ -118,5 +122,5 @@ def build_registry(settings: kopf.OperatorSettings, runtime: Runtime) -> kopf.Op
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(kopf.login_with_service_account)
     kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
-    watch.register(registry, settings, runtime.wakes)
+    watch.register(registry, settings, runtime.wakes, nodes=runtime.reads_nodes)
     return registry

@@ -17,7 +17,7 @@ class Settings:
     """What the chart sets.
 
     `watch_namespaces` empty means the whole cluster. Files are named rather than contents, so that a rotated Secret is
-    read anew when the bus reconnects.
+    read anew when the bus reconnects. `reads_nodes` tells whether the chart lets us watch nodes.
     """
 
     bus_url: str
@@ -25,6 +25,7 @@ class Settings:
     bus_password_file: Path | None
     watch_namespaces: tuple[str, ...]
     http_port: int
+    reads_nodes: bool
     render: RenderSettings
 
 
@@ -42,6 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bus_password_file=Path(password_file) if password_file else None,
         watch_namespaces=_names(environment, "COUNCIL_WATCH_NAMESPACES"),
         http_port=_port(environment),
+        reads_nodes=environment.get("COUNCIL_READS_NODES") == "true",
         render=RenderSettings(
             images=Images(
                 operator=_require(environment, "COUNCIL_IMAGE_OPERATOR"),
@@ -56,6 +58,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             bus_password=_read_text(environment, "COUNCIL_RUNNER_BUS_PASSWORD_FILE"),
             derivation_key=_read_text(environment, "COUNCIL_DERIVATION_KEY_FILE").encode(),
             runner=_resources(environment, "COUNCIL_RUNNER_RESOURCES", RenderSettings.runner),
+            gpu_overhead_mib=_mebibytes(environment, "COUNCIL_GPU_OVERHEAD_MIB", RenderSettings.gpu_overhead_mib),
         ),
     )
 
@@ -86,6 +89,13 @@ def _resources(environment: Mapping[str, str], name: str, default: Resources) ->
         return Resources(str(requests["cpu"]), str(requests["memory"]), str(limits["cpu"]), str(limits["memory"]))
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{name} must be JSON with requests and limits of cpu and memory") from error
+
+
+def _mebibytes(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal():
+        raise SettingsError(f"{name} is {text!r}: it must be a whole number of MiB")
+    return int(text)
 
 
 def _port(environment: Mapping[str, str]) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from council_operator.loops import Key
+from council_operator.plan.gpu_demands import asks_for_gpu
+from council_operator.plan.gpu_nodes import Offer, read_offers
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
@@ -27,6 +29,8 @@ class Wakes:
         self._by_uid: dict[str, Key] = {}
         self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
         self._councils: dict[str, set[Key]] = defaultdict(set)
+        self._on_gpus: set[Key] = set()
+        self._offers: dict[str, tuple[Offer, ...]] = {}
         self._heartbeats: dict[tuple[str, str], tuple[Heartbeat, float]] = {}
 
     def council_changed(self, event_type: str | None, body: Body) -> None:
@@ -36,6 +40,9 @@ class Wakes:
             self._councils[key.namespace].discard(key)
         else:
             self._councils[key.namespace].add(key)
+        self._on_gpus.discard(key)
+        if event_type != "DELETED" and asks_for_gpu(body):
+            self._on_gpus.add(key)
         self._wake(key)
         for uid, phase in self._phases[key].items():
             if phase not in FINISHED:
@@ -64,6 +71,17 @@ class Wakes:
         for owner in metadata.get("ownerReferences", []):
             if owner["kind"] == "Council":
                 self._wake(Key("Council", metadata["namespace"], owner["name"]))
+
+    def node_changed(self, event_type: str | None, body: Body) -> None:
+        """Look at every Council on GPUs when what a node offers has changed; kubelets report much else."""
+        name = body["metadata"]["name"]
+        before = self._offers.pop(name, ())
+        now = () if event_type == "DELETED" else read_offers([body])
+        if now:
+            self._offers[name] = now
+        if now != before:
+            for key in self._on_gpus:
+                self._wake(key)
 
     def ledger_grew(self, run: Run, _entry_key: str) -> None:
         """Look at the Deliberation whose ledger has a new entry."""

@@ -45,6 +45,8 @@ def test_environment_is_what_the_operator_reads(defaults: Objects, tmp_path: Pat
     assert settings.render.bus_password != settings.bus_password_file.read_text()
     assert len(settings.render.derivation_key) == 48
     assert settings.render.runner == RenderSettings.runner
+    assert settings.render.gpu_overhead_mib == RenderSettings.gpu_overhead_mib
+    assert settings.reads_nodes is True
 
 
 def test_pods_of_councils_are_made_as_the_values_say(tmp_path: Path) -> None:
@@ -126,10 +128,24 @@ def test_named_namespaces_get_a_role_each_and_the_cluster_none(tmp_path: Path, d
     assert not [kind for kind, _ in objects if kind.startswith("ClusterRole")]
     everywhere = rules(defaults, "ClusterRole")
     assert everywhere.pop("customresourcedefinitions") == {"list", "watch"}
+    assert everywhere.pop("nodes") == {"get", "list", "watch"}
     assert rules(objects, "Role") == everywhere
     binding = objects["RoleBinding", "council-operator"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "council-operator", "namespace": NAMESPACE}]
-    assert settings_of(objects, tmp_path).watch_namespaces == ("team-a", "team-b")
+    settings = settings_of(objects, tmp_path)
+    assert settings.watch_namespaces == ("team-a", "team-b")
+    assert settings.reads_nodes is False
+
+
+def test_nodes_are_read_where_the_administrator_lets_it(tmp_path: Path) -> None:
+    objects = render("watchNamespaces={team-a}", "gpu.readNodes=true", "gpu.overheadMiB=2048")
+    (rule,) = objects["ClusterRole", "council-operator-nodes"]["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["nodes"], ["get", "list", "watch"])
+    assert objects["ClusterRoleBinding", "council-operator-nodes"]["roleRef"]["name"] == "council-operator-nodes"
+    assert [kind for kind, _ in objects].count("ClusterRole") == 1
+    settings = settings_of(objects, tmp_path)
+    assert settings.reads_nodes is True
+    assert settings.render.gpu_overhead_mib == 2048
 
 
 def test_custom_resources_stay_when_the_release_goes(defaults: Objects) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from contract.api_server import ApiServer, Body, RefusedError
 from contract.objects import DEVELOPER, SIMULATED, condition, council, deliberation, status_of
-from deliberation.api.v1alpha1.council import CouncilSpec, CouncilStatus
+from deliberation.api.v1alpha1.council import CouncilSpec
+from deliberation.api.v1alpha1.council_status import CouncilStatus
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from generate_crds import UNOBSERVED
@@ -27,6 +28,7 @@ COUNCIL_STATUS: Body = {
             "modelName": "small",
             "revision": "r1",
             "deployment": "model-1",
+            "gpu": {"resource": "nvidia.com/gpu", "slices": 1, "memoryUtilizationPercent": 23, "node": "gpu-a"},
             "message": "up",
         }
     ],
@@ -34,6 +36,7 @@ COUNCIL_STATUS: Body = {
     "members": [{"name": "dev", "seats": 3, "readySeats": 2}],
     "seatCount": "2/3",
     "simulated": True,
+    "gpuPlan": {"configMap": "kind: ConfigMap\n"},
     "runner": {"rayJob": "runner-1", "rayCluster": "runner-1-x", "phase": "Running"},
     "queue": {"queued": 4, "running": 1, "finished": 7},
 }

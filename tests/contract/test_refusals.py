@@ -40,6 +40,10 @@ def endpoint(url: str) -> Body:
     return model(endpoint={"url": url, "modelName": "m"})
 
 
+def on_gpu(**gpu: Any) -> Body:
+    return model(vllm={"model": "m", "gpu": gpu})
+
+
 def volume(path: str) -> Body:
     return model(vllm={"model": "m", "weights": {"persistentVolumeClaim": {"claimName": "c", "path": path}}})
 
@@ -73,6 +77,25 @@ COUNCILS = [
         "and must not leave it: no leading / and no ..",
     ),
     Case("weights at a root", volume("/m"), "persistentVolumeClaim.path", "path must be relative to the volume's root"),
+    Case(
+        "two slices of a shared GPU",
+        on_gpu(sharing="TimeSlicing", slices=2, tensorParallel=2),
+        "vllm.gpu.slices",
+        "slices must be 1 unless sharing is Exclusive: two slices of one GPU give neither more memory nor",
+    ),
+    Case(
+        "GPUs without a part of the model",
+        on_gpu(slices=2),
+        "vllm.gpu.tensorParallel",
+        "tensorParallel must equal slices: each part of the model needs a GPU of its own",
+    ),
+    Case(
+        "a partition without its profile",
+        on_gpu(sharing="MIG"),
+        "vllm.gpu.resourceName",
+        "sharing MIG needs resourceName: name the profile, such as nvidia.com/mig-1g.10gb",
+    ),
+    Case("memory without a unit", on_gpu(memoryPerSlice="12GB"), "gpu.memoryPerSlice", "should match"),
     Case(
         "endpoint without http",
         endpoint("llm.example.com/v1"),

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from council_operator.kube.port import ConflictError, NotFoundError
+from council_operator.kube.port import ConflictError, ForbiddenError, NotFoundError
 from council_operator.plan.actions import ObjectReference
 
 Body = dict[str, Any]
@@ -20,6 +20,7 @@ class FakeKubernetes:
     def __init__(self, before_write: Callable[[], None] = lambda: None) -> None:
         self.objects: dict[ObjectReference, Body] = {}
         self.absent_kinds: set[str] = set()
+        self.forbidden_kinds: set[str] = set()
         self.before_write = before_write
         self.writes: list[tuple[str, str, str]] = []
         self._serial = itertools.count(1)
@@ -47,12 +48,17 @@ class FakeKubernetes:
     async def list_labelled(self, api_version: str, kind: str, namespace: str, selector: str) -> Sequence[Body]:
         if kind in self.absent_kinds:
             raise NotFoundError(404, "NotFound", f"no kind {kind} in {api_version}")
-        key, _, value = selector.partition("=")
+        listed = await self.list_everywhere(api_version, kind, selector)
+        return [body for body in listed if body["metadata"]["namespace"] == namespace]
+
+    async def list_everywhere(self, api_version: str, kind: str, selector: str) -> Sequence[Body]:
+        if kind in self.forbidden_kinds:
+            raise ForbiddenError(403, "Forbidden", f"may not list {kind} in {api_version}")
+        wanted = dict(part.split("=") for part in selector.split(",") if part)
         return [
             copy.deepcopy(body)
             for reference, body in self.objects.items()
-            if (reference.kind, reference.namespace) == (kind, namespace)
-            and body["metadata"].get("labels", {}).get(key) == value
+            if reference.kind == kind and wanted.items() <= body["metadata"].get("labels", {}).items()
         ]
 
     async def apply(self, body: Body, field_manager: str) -> Body:
@@ -127,7 +133,7 @@ class FakeKubernetes:
 
 def reference_of(body: Body) -> ObjectReference:
     metadata = body["metadata"]
-    return ObjectReference(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
+    return ObjectReference(body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def _merge(known: Body, body: Body) -> Body:

@@ -25,8 +25,9 @@ from council_operator.plan.actions import (
     Release,
     SetFinalizer,
 )
+from council_operator.plan.gpu_demands import asks_for_gpu
 from council_operator.plan.health import RunnerState
-from council_operator.plan.observed import BusFault, CouncilObserved, DeliberationObserved
+from council_operator.plan.observed import BusFault, CouncilObserved, DeliberationObserved, GpuObserved
 from council_operator.plan.roster import runner_name
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
@@ -68,6 +69,7 @@ class FakeWorld:
     ledgers: dict[str, list[LedgerRecord]] = field(default_factory=dict)
     beats_ms: dict[str, int] = field(default_factory=dict)
     probes: tuple[ProbeResult, ...] | None = None
+    nodes: list[Body] | None = field(default_factory=list)
     events: list[EmitEvent] = field(default_factory=list)
     _serial: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -89,7 +91,16 @@ class FakeWorld:
             heartbeat_age_seconds=None if beat is None else (self.now_ms - beat) / 1000,
             probes=self.probes,
             phases=self._phases(name),
+            gpu=self._gpu() if asks_for_gpu(body) else None,
             now_ms=self.now_ms,
+        )
+
+    def _gpu(self) -> GpuObserved:
+        return GpuObserved(
+            nodes=None if self.nodes is None else tuple(self.nodes),
+            councils=tuple(self.councils.values()),
+            deployments=tuple(self._live("Deployment")),
+            pods=tuple(self.pods),
         )
 
     def observe_deliberation(self, name: str) -> DeliberationObserved:
@@ -221,10 +232,10 @@ class FakeWorld:
         self.now_ms += round(seconds * 1000)
 
     def start_servers(self) -> None:
-        """Have every Deployment come up."""
+        """Have every Deployment come up, with as many pods as it is to have."""
         for body in self._live("Deployment"):
-            generation = body["metadata"]["generation"]
-            body["status"] = {"observedGeneration": generation, "updatedReplicas": 1, "readyReplicas": 1}
+            generation, pods = body["metadata"]["generation"], body["spec"]["replicas"]
+            body["status"] = {"observedGeneration": generation, "updatedReplicas": pods, "readyReplicas": pods}
 
     def start_runners(self) -> None:
         """Have every RayJob that has not ended run and beat."""

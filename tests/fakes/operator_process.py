@@ -31,6 +31,7 @@ class OperatorProcess:
             "COUNCIL_IMAGE_VLLM": "vllm:test",
             "COUNCIL_IMAGE_VLLM_CPU": "vllm-cpu:test",
             "COUNCIL_WATCH_NAMESPACES": namespace,
+            "COUNCIL_READS_NODES": "true",
             "COUNCIL_METRICS_PORT": str(_free_port()),
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -82,3 +82,10 @@ capabilities: {drop: [ALL]}
   resources: [events]
   verbs: [create, patch]
 {{- end }}
+
+{{/* What nodes offer of GPUs stands in their labels and allocatable resources. */}}
+{{- define "council-operator.nodeRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+{{- end }}

@@ -13,8 +13,10 @@ from deliberation.api import GROUP
 VERSION = "v1alpha1"
 
 
-def register(registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, wakes: Wakes) -> None:
-    """Have every event of our kinds and of the objects we own wake whom it concerns."""
+def register(
+    registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, wakes: Wakes, *, nodes: bool = False
+) -> None:
+    """Have every event of our kinds and of the objects we own wake whom it concerns; of nodes, where they are read."""
 
     @kopf.on.event(GROUP, VERSION, "councils", registry=registry)
     async def council(event: kopf.RawEvent, **_: object) -> None:
@@ -28,6 +30,12 @@ def register(registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, w
     @kopf.on.event("ray.io", "v1", "rayjobs", registry=registry)
     async def child(event: kopf.RawEvent, **_: object) -> None:
         wakes.child_changed(dict(event["object"]))
+
+    if nodes:
+
+        @kopf.on.event("", "v1", "nodes", registry=registry)
+        async def node(event: kopf.RawEvent, **_: object) -> None:
+            wakes.node_changed(event["type"], dict(event["object"]))
 
     settings.watching.label_selectors["apps", "deployments"] = MANAGED_BY_SELECTOR
     settings.watching.label_selectors["ray.io", "rayjobs"] = MANAGED_BY_SELECTOR

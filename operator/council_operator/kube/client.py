@@ -8,7 +8,7 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from council_operator.kube.port import Body, ConflictError, KubernetesError, NotFoundError
+from council_operator.kube.port import Body, ConflictError, ForbiddenError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
 from deliberation.api.v1alpha1.base import API_VERSION
 
@@ -18,6 +18,7 @@ PLURALS = {
     ("apps/v1", "Deployment"): "deployments",
     ("ray.io/v1", "RayJob"): "rayjobs",
     ("v1", "Event"): "events",
+    ("v1", "Node"): "nodes",
     ("v1", "Pod"): "pods",
     ("v1", "Secret"): "secrets",
     ("v1", "Service"): "services",
@@ -28,8 +29,8 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
-BAD_REQUEST, NOT_FOUND, CONFLICT = 400, 404, 409
-_ERRORS = {NOT_FOUND: NotFoundError, CONFLICT: ConflictError}
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
+_ERRORS = {FORBIDDEN: ForbiddenError, NOT_FOUND: NotFoundError, CONFLICT: ConflictError}
 
 
 class KubernetesClient:
@@ -66,6 +67,13 @@ class KubernetesClient:
         """Return the objects of one kind in a namespace that a label selector matches."""
         path = _path(ObjectReference(api_version, kind, namespace, ""))
         listed = await self._request("GET", f"{path}?{urlencode({'labelSelector': selector})}")
+        items: list[Body] = listed["items"]
+        return items
+
+    async def list_everywhere(self, api_version: str, kind: str, selector: str) -> Sequence[Body]:
+        """Return the objects of one kind in all namespaces, or of the cluster; an empty selector matches them all."""
+        query = f"?{urlencode({'labelSelector': selector})}" if selector else ""
+        listed = await self._request("GET", f"{_root(api_version)}/{PLURALS[api_version, kind]}{query}")
         items: list[Body] = listed["items"]
         return items
 
@@ -131,9 +139,12 @@ def _reference(body: Body, name: str | None = None) -> ObjectReference:
     )
 
 
+def _root(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
 def _path(reference: ObjectReference) -> str:
     """Return the URL path of an object, or of its collection when the name is empty."""
     plural = PLURALS[(reference.api_version, reference.kind)]
-    root = "/api" if "/" not in reference.api_version else "/apis"
-    collection = f"{root}/{reference.api_version}/namespaces/{quote(reference.namespace)}/{plural}"
+    collection = f"{_root(reference.api_version)}/namespaces/{quote(reference.namespace)}/{plural}"
     return f"{collection}/{quote(reference.name)}" if reference.name else collection

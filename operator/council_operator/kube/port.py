@@ -22,6 +22,10 @@ class NotFoundError(KubernetesError):
     """The object does not exist, or no such kind is installed."""
 
 
+class ForbiddenError(KubernetesError):
+    """The operator may not do that."""
+
+
 class ConflictError(KubernetesError):
     """The object changed in the meantime, or is not the one that was meant."""
 
@@ -39,6 +43,10 @@ class Kubernetes(Protocol):
         Raises:
             NotFoundError: no such kind is installed.
         """
+        ...
+
+    async def list_everywhere(self, api_version: str, kind: str, selector: str) -> Sequence[Body]:
+        """Return the objects of one kind in all namespaces, or of the cluster; an empty selector matches them all."""
         ...
 
     async def apply(self, body: Body, field_manager: str) -> Body:

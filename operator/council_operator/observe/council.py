@@ -1,16 +1,19 @@
 """Reads the world around one Council."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from council_operator.kube.port import Body, Kubernetes, NotFoundError
+from council_operator.kube.port import Body, ForbiddenError, Kubernetes, NotFoundError
 from council_operator.loops import Key
 from council_operator.observe.probes import Probes
 from council_operator.plan.actions import ObjectReference
-from council_operator.plan.observed import BusFault, CouncilObserved
+from council_operator.plan.gpu_demands import asks_for_gpu
+from council_operator.plan.observed import BusFault, CouncilObserved, GpuObserved
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render.labels import MANAGED_BY_SELECTOR
+from council_operator.render.servers import MODELS_SELECTOR
 from council_operator.wakes import Wakes
 from deliberation.api.v1alpha1.base import API_VERSION
 from deliberation.bus.port import Bus
@@ -18,7 +21,7 @@ from deliberation.bus.port import Bus
 
 @dataclass(frozen=True)
 class CouncilObserver:
-    """Reads the cluster, the bus and the last heartbeats."""
+    """Reads the cluster, the bus and the last heartbeats. `namespaces` empty means that all are served."""
 
     kubernetes: Kubernetes
     bus: Bus
@@ -26,6 +29,7 @@ class CouncilObserver:
     probes: Probes
     settings: RenderSettings
     now_ms: Callable[[], int]
+    namespaces: tuple[str, ...] = ()
 
     async def observe(self, key: Key) -> CouncilObserved | None:
         """Return what is known of a Council, or None when it is gone.
@@ -52,8 +56,31 @@ class CouncilObserver:
             heartbeat_age_seconds=age,
             probes=await self.probes.ask(key.namespace, runner, models, age),
             phases=self.wakes.phases_of(key),
+            gpu=await self._gpu() if asks_for_gpu(body) else None,
             now_ms=self.now_ms(),
         )
+
+    async def _gpu(self) -> GpuObserved:
+        """Read everything that shares GPUs with a Council, which is why only Councils with GPUs pay for it."""
+        return GpuObserved(
+            nodes=await self._nodes(),
+            councils=await self._everywhere(API_VERSION, "Council", ""),
+            deployments=await self._everywhere("apps/v1", "Deployment", MODELS_SELECTOR),
+            pods=await self._everywhere("v1", "Pod", MODELS_SELECTOR),
+        )
+
+    async def _nodes(self) -> tuple[Body, ...] | None:
+        try:
+            return tuple(await self.kubernetes.list_everywhere("v1", "Node", ""))
+        except ForbiddenError:
+            return None
+
+    async def _everywhere(self, api_version: str, kind: str, selector: str) -> tuple[Body, ...]:
+        """List a kind in all namespaces that the operator serves."""
+        if not self.namespaces:
+            return tuple(await self.kubernetes.list_everywhere(api_version, kind, selector))
+        listed = [await self.kubernetes.list_labelled(api_version, kind, each, selector) for each in self.namespaces]
+        return tuple(itertools.chain.from_iterable(listed))
 
     async def _children(self, api_version: str, kind: str, namespace: str) -> Sequence[Body]:
         return await self.kubernetes.list_labelled(api_version, kind, namespace, MANAGED_BY_SELECTOR)

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from council_operator.plan import health
+from council_operator.plan import gpu_demands, health
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
+from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, Server, find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, rayjob, simulated, vllm
-from deliberation.api.v1alpha1.council import SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import Heartbeat
@@ -39,7 +40,8 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     roster = find_roster(observed.body, settings)
     if health.is_being_deleted(observed.body) or roster is None:
         return Plan()
-    wanted = list(_render_servers(observed, roster, settings))
+    gpus = gpu_demands.plan_observed(observed.gpu, settings, observed.now_ms)
+    wanted = list(_render_servers(observed, roster, gpus, settings))
     actions: list[Action] = [*_apply_changed(observed, wanted)]
     actions += _plan_runner(observed, roster, settings)
     if _credentials_needed(observed, roster, actions):
@@ -47,7 +49,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     if observed.bus_fault is None and _consumer_needed(observed):
         actions.append(EnsureTaskConsumer(observed.body["metadata"]["namespace"], roster.runner))
     superseded = _superseded(observed, roster)
-    actions += [release for release in superseded if _can_release(release, observed, roster)]
+    actions += [release for release in superseded if _can_release(release, observed, roster, gpus)]
     return Plan(tuple(actions), _look_again_after(observed, roster))
 
 
@@ -70,16 +72,26 @@ def is_beating(observed: CouncilObserved) -> bool:
     return observed.heartbeat is not None and age is not None and age <= Heartbeat.SILENT_AFTER_SECONDS
 
 
-def _render_servers(observed: CouncilObserved, roster: Roster, settings: RenderSettings) -> Iterator[Body]:
+def _render_servers(
+    observed: CouncilObserved, roster: Roster, gpus: GpuPlan, settings: RenderSettings
+) -> Iterator[Body]:
+    """Yield the Service and the Deployment of each model server, but for those that no GPU can be found for."""
     for server in roster.servers:
-        yield from _render_server(server, observed.body, settings)
+        yield from _render_server(server, observed.body, gpus, settings)
 
 
-def _render_server(server: Server, council: Body, settings: RenderSettings) -> tuple[Body, Body]:
-    """Return the Service and the Deployment of a model server."""
+def _render_server(server: Server, council: Body, gpus: GpuPlan, settings: RenderSettings) -> tuple[Body, ...]:
     match server.declaration:
         case VllmModel() as model:
-            deployment = vllm.render_deployment(server.name, model, server.image, council, settings)
+            name = ServerId(council["metadata"]["namespace"], server.name)
+            given = gpus.verdicts.get(name)
+            if model.gpu and not isinstance(given, Placement):
+                return ()
+            placement = given if isinstance(given, Placement) else None
+            replicas = 1 if placement is None or name in gpus.may_start else 0
+            deployment = vllm.render_deployment(
+                server.name, model, server.image, placement, replicas, council, settings
+            )
             return vllm.render_service(server.name, council), deployment
         case SimulatedModel() as model:
             deployment = simulated.render_deployment(server.name, model, council, settings)
@@ -104,7 +116,7 @@ def _differs(wanted: Body, live: Body | None, observed: CouncilObserved) -> bool
         return False
     return (
         not labels.is_owned_by(live, observed.body["metadata"]["uid"])
-        or labels.annotation(live, labels.SPEC_DIGEST) != labels.annotation(wanted, labels.SPEC_DIGEST)
+        or any(labels.annotation(live, name) != value for name, value in wanted["metadata"]["annotations"].items())
         or not _holds(live["spec"], wanted["spec"])
     )
 
@@ -189,15 +201,16 @@ def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
     ]
 
 
-def _can_release(release: Release, observed: CouncilObserved, roster: Roster) -> bool:
+def _can_release(release: Release, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> bool:
     """Return whether nobody uses a superseded child any more.
 
     What replaces it must be up, and the runs that were admitted before must be over: tasks name the servers, and wait
     for the runner, of their time. A model server that finds no node is given the room of the one it replaces.
     """
-    if release.reference.kind != rayjob.KIND and _is_starved(observed, roster):
-        return True
     runs = sum(observed.phases.get(phase, 0) for phase in _ADMITTED)
+    is_in_the_way = _is_starved(observed, roster) or (runs == 0 and _lacks_slices(observed, roster, gpus))
+    if release.reference.kind != rayjob.KIND and is_in_the_way:
+        return True
     return is_ready(observed, roster) and (runs == 0 or _outlived_all_runs(observed, roster))
 
 
@@ -217,6 +230,13 @@ def _is_starved(observed: CouncilObserved, roster: Roster) -> bool:
         for trouble in troubles
         if trouble
     )
+
+
+def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> bool:
+    """Return whether a model server finds no free GPU: the one it replaces may hold it."""
+    namespace = observed.body["metadata"]["namespace"]
+    verdicts = [gpus.verdicts.get(ServerId(namespace, server.name)) for server in roster.servers]
+    return any(isinstance(given, Refusal) and given.reason is Reason.GPU_SLICES_UNAVAILABLE for given in verdicts)
 
 
 def _look_again_after(observed: CouncilObserved, roster: Roster) -> float:

@@ -90,6 +90,12 @@ def is_serving(deployment: Body | None) -> bool:
     return bool(seen and status.get("updatedReplicas", 0) and status.get("readyReplicas", 0))
 
 
+def has_stopped_progressing(deployment: Body) -> bool:
+    """Return whether Kubernetes has given a Deployment's start-up up: by default after ten minutes without progress."""
+    conditions = deployment.get("status", {}).get("conditions", ())
+    return any(one.get("type") == "Progressing" and one.get("status") == "False" for one in conditions)
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Why a pod does not get on: the kubelet's or the scheduler's reason and words."""

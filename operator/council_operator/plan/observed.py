@@ -19,12 +19,22 @@ class BusFault:
 
 
 @dataclass(frozen=True)
+class GpuObserved:
+    """Everything that shares GPUs, in all namespaces that the operator serves. `nodes` None: they cannot be read."""
+
+    nodes: tuple[Body, ...] | None
+    councils: tuple[Body, ...]
+    deployments: tuple[Body, ...]
+    pods: tuple[Body, ...]
+
+
+@dataclass(frozen=True)
 class CouncilObserved:
     """The world around one Council.
 
     `deployments`, `services` and `ray_jobs` hold, by name, the operator's objects in the Council's namespace: at least
     those that carry this Council's owner reference or a name that its spec renders to. `pods` are the pods behind the
-    deployments and the runners, for their waiting reasons.
+    deployments and the runners, for their waiting reasons. `gpu` is there only for a Council that asks for GPUs.
     """
 
     body: Body
@@ -38,6 +48,7 @@ class CouncilObserved:
     heartbeat_age_seconds: float | None = None
     probes: tuple[ProbeResult, ...] | None = None
     phases: dict[str, int] = field(default_factory=dict)
+    gpu: GpuObserved | None = None
     now_ms: int = 0
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, endpoint_keys, parse_council
 from council_operator.render import names, simulated
-from deliberation.api.v1alpha1.council import CouncilModel, CouncilSpec, EndpointModel, SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.council import CouncilSpec
+from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
 from deliberation.protocol.messages import ModelAddress, SeatTask
 
 Body = dict[str, Any]

@@ -48,6 +48,7 @@ class RenderSettings:
         ray_version: version of Ray in the runner image; KubeRay wants it stated for token authentication.
         cpu_kv_cache_gib: memory that vLLM on CPU sets aside for its key-value cache, in GiB.
         max_sequences: most sequences that a vLLM server works on at a time.
+        gpu_overhead_mib: GPU memory that vLLM takes beside weights and key-value cache: CUDA, activations, graphs.
     """
 
     images: Images
@@ -62,3 +63,4 @@ class RenderSettings:
     vllm_cpu: Requests = Requests("500m", "2Gi")
     cpu_kv_cache_gib: int = 1
     max_sequences: int = 64
+    gpu_overhead_mib: int = 1536

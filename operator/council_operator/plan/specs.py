@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from council_operator.render import names
 from deliberation.api.v1alpha1.answer_schema import find_schema_fault
-from deliberation.api.v1alpha1.council import CouncilSpec, KeyReference
+from deliberation.api.v1alpha1.council import CouncilSpec
+from deliberation.api.v1alpha1.council_models import KeyReference
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 
 Body = dict[str, Any]

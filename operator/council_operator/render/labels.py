@@ -22,6 +22,9 @@ CREDENTIALS_DIGEST = "councils.dev/credentials-digest"
 """Annotation: keyed digest of the credentials that the object uses. The operator can't read Secrets: this tells it
 which ones it wrote last, and rolls the model servers when they change."""
 
+GPU_HOLDING = "councils.dev/gpu"
+"""Annotation: which GPUs a model server was given. The plan reads it back: what runs keeps its place."""
+
 
 def child_labels(application: str, component: str, instance: str) -> dict[str, str]:
     """Return the labels of one child; all values are ours, none is a user's text."""

@@ -7,6 +7,7 @@ from council_operator.render.names import MODEL_PORT
 
 COMPONENT = "model"
 PORT_NAME = "http"
+MODELS_SELECTOR = f"{labels.MANAGED_BY_SELECTOR},{labels.COMPONENT_LABEL}={COMPONENT}"
 
 
 def render_service(name: str, application: str, council: Body, extra_labels: dict[str, str]) -> Body:
@@ -21,10 +22,10 @@ def render_service(name: str, application: str, council: Body, extra_labels: dic
     return labels.seal({**body, "spec": spec})
 
 
-def render_deployment(
+def build_deployment(
     name: str, application: str, council: Body, settings: RenderSettings, pod: Body, extra_labels: dict[str, str]
 ) -> Body:
-    """Return the Deployment of a model server.
+    """Return the Deployment of a model server, to be completed and sealed.
 
     Recreate: two servers at once would need the accelerator twice. The digest of the API key stands on the pods, so
     that a new key rolls them.
@@ -45,7 +46,7 @@ def render_deployment(
             "spec": pod,
         },
     }
-    return labels.seal({**body, "spec": spec})
+    return {**body, "spec": spec}
 
 
 def server_container(name: str, image: str, settings: RenderSettings, startup_seconds: int) -> Body:

@@ -4,7 +4,7 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.render import labels, pods, servers
 from council_operator.render.labels import Body
 from council_operator.render.names import MODEL_PORT, MODELS_API_KEY, MODELS_SECRET
-from deliberation.api.v1alpha1.council import SimulatedModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel
 
 APPLICATION = "simulated-model"
 MODEL_NAME = "simulated"
@@ -26,7 +26,7 @@ def render_deployment(name: str, model: SimulatedModel, council: Body, settings:
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod
     }
     pod = pods.pod_spec(container, [{"name": "tmp", "emptyDir": {}}], settings)
-    return servers.render_deployment(name, APPLICATION, council, settings, pod, _MARK)
+    return labels.seal(servers.build_deployment(name, APPLICATION, council, settings, pod, _MARK))
 
 
 def render_service(name: str, council: Body) -> Body:

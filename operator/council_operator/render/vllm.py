@@ -1,10 +1,12 @@
 """A vLLM server as a Deployment, set up by flags: an unknown flag stops the server, an unknown variable does not."""
 
+from council_operator.plan.gpu import Placement
+from council_operator.plan.gpu_holdings import write_holding
 from council_operator.plan.settings import RenderSettings
-from council_operator.render import pods, servers
+from council_operator.render import gpu, labels, pods, servers
 from council_operator.render.labels import Body
 from council_operator.render.names import MODEL_PORT, MODELS_API_KEY, MODELS_SECRET
-from deliberation.api.v1alpha1.council import HubWeights, VllmModel
+from deliberation.api.v1alpha1.council_models import HubWeights, VllmModel
 
 APPLICATION = "vllm"
 
@@ -20,8 +22,16 @@ _CACHE = "/var/cache/council"
 _WEIGHTS = "/var/weights"
 
 
-def render_deployment(name: str, model: VllmModel, image: str, council: Body, settings: RenderSettings) -> Body:
-    """Return the Deployment that serves `model`.
+def render_deployment(
+    name: str,
+    model: VllmModel,
+    image: str,
+    placement: Placement | None,
+    replicas: int,
+    council: Body,
+    settings: RenderSettings,
+) -> Body:
+    """Return the Deployment that serves `model` on the GPUs of its placement, or on the CPU without one.
 
     The sleep before the stop lets clients see that the address is gone: a draining vLLM answers running calls, refuses
     new ones, and still calls itself healthy.
@@ -29,15 +39,21 @@ def render_deployment(name: str, model: VllmModel, image: str, council: Body, se
     container = {
         **servers.server_container("vllm", image, settings, START_SECONDS),
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
-        "args": _flags(model, settings),
+        "args": [pods.literal(flag) for flag in (*_flags(model, settings), *_device_flags(placement))],
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
         "env": _environment(model, settings),
-        "resources": _resources(model, settings),
+        "resources": _resources(placement, settings),
         "volumeMounts": [{"name": volume["name"], **mount} for volume, mount in _volumes(model)],
     }
     pod = pods.pod_spec(container, [volume for volume, _ in _volumes(model)], settings)
     pod["terminationGracePeriodSeconds"] = GRACE_SECONDS
-    return servers.render_deployment(name, APPLICATION, council, settings, pod, {})
+    if placement:
+        pod |= gpu.placement_of_pod(placement)
+    body = servers.build_deployment(name, APPLICATION, council, settings, pod, {})
+    body["spec"]["replicas"] = replicas
+    if placement:
+        body["metadata"]["annotations"][labels.GPU_HOLDING] = write_holding(placement)
+    return labels.seal(body)
 
 
 def render_service(name: str, council: Body) -> Body:
@@ -62,12 +78,11 @@ def _flags(model: VllmModel, settings: RenderSettings) -> list[str]:
     ]
     if model.revision and not volume:
         flags.append(f"--revision={model.revision}")
-    if model.gpu:
-        percent = model.gpu.memory_utilization_percent
-        flags.append(f"--gpu-memory-utilization={percent // 100}.{percent % 100:02d}")
-    else:
-        flags.append("--enforce-eager")
-    return [pods.literal(flag) for flag in flags]
+    return flags
+
+
+def _device_flags(placement: Placement | None) -> list[str]:
+    return gpu.flags(placement) if placement else ["--enforce-eager"]
 
 
 def _environment(model: VllmModel, settings: RenderSettings) -> list[Body]:
@@ -88,11 +103,11 @@ def _environment(model: VllmModel, settings: RenderSettings) -> list[Body]:
     return variables
 
 
-def _resources(model: VllmModel, settings: RenderSettings) -> Body:
+def _resources(placement: Placement | None, settings: RenderSettings) -> Body:
     """Return requests without limits of CPU and memory: what the weights need is not known to the operator."""
-    if model.gpu:
+    if placement:
         requests = {"cpu": settings.vllm_gpu.cpu, "memory": settings.vllm_gpu.memory}
-        return {"requests": requests, "limits": {model.gpu.resource_name: "1"}}
+        return {"requests": requests, "limits": gpu.limits(placement)}
     return {"requests": {"cpu": settings.vllm_cpu.cpu, "memory": settings.vllm_cpu.memory}}
 
 

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from council_operator.plan.gpu_demands import plan_observed
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.status.conditions import Finding, merge
+from council_operator.status.gpu import find_gpu_plan
 from council_operator.status.models import TYPE as MODELS_AVAILABLE
 from council_operator.status.models import summarise_models
 from council_operator.status.runner import TYPE as RUNNER_READY
 from council_operator.status.runner import summarise_runner
-from deliberation.api.v1alpha1.council import CouncilStatus, MemberStatus, ModelStatus, QueueStatus
+from deliberation.api.v1alpha1.council_status import CouncilStatus, MemberStatus, ModelStatus, QueueStatus
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import Reason
 
@@ -28,9 +30,12 @@ def summarise(observed: CouncilObserved, settings: RenderSettings) -> Body:
         roster = build_roster(observed.body, settings)
     except InvalidSpecError as error:
         return _summarise_invalid(observed, str(error))
-    models, models_available = summarise_models(observed, roster)
+    gpus = plan_observed(observed.gpu, settings, observed.now_ms)
+    gpu_plan_valid, gpu_plan = find_gpu_plan(observed, roster, gpus, settings)
+    models, models_available = summarise_models(observed, roster, gpus)
     runner, runner_ready = summarise_runner(observed, roster)
-    findings = (models_available, _find_bus(observed), runner_ready)
+    on_gpus = (gpu_plan_valid,) if gpu_plan_valid else ()
+    findings = (*on_gpus, models_available, _find_bus(observed), runner_ready)
     members = _members(roster, models, runner_ready=bool(runner_ready.status))
     return _status(
         observed,
@@ -40,6 +45,7 @@ def summarise(observed: CouncilObserved, settings: RenderSettings) -> Body:
         members=members,
         seat_count=f"{sum(member.ready_seats for member in members)}/{len(roster.seats)}",
         simulated=roster.is_simulated,
+        gpu_plan=gpu_plan,
         runner=runner,
     )
 

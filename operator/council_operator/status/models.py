@@ -3,11 +3,13 @@
 from typing import Any
 
 from council_operator.plan import health
+from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
 from council_operator.status.conditions import Finding, shorten
-from deliberation.api.v1alpha1.council import ModelStatus
+from council_operator.status.gpu import summarise_gpu
+from deliberation.api.v1alpha1.council_status import ModelStatus
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import ModelAddress, ProbeResult
 
@@ -19,10 +21,12 @@ MAX_MODEL_MESSAGE = 400
 Fault = tuple[Reason, str]
 
 
-def summarise_models(observed: CouncilObserved, roster: Roster) -> tuple[tuple[ModelStatus, ...], Finding]:
+def summarise_models(
+    observed: CouncilObserved, roster: Roster, gpus: GpuPlan
+) -> tuple[tuple[ModelStatus, ...], Finding]:
     """Return the state of each model in the spec's order, and the condition over all of them."""
-    faults = {model.name: _find_fault(model, observed, roster) for model in roster.models}
-    statuses = tuple(_status(model, faults[model.name], roster) for model in roster.models)
+    faults = {model.name: _find_fault(model, observed, roster, gpus) for model in roster.models}
+    statuses = tuple(_status(model, faults[model.name], observed, roster, gpus) for model in roster.models)
     return statuses, _condition(faults)
 
 
@@ -35,7 +39,10 @@ def _condition(faults: dict[str, Fault | None]) -> Finding:
     return Finding(TYPE, status=False, reason=first_reason, message=message)
 
 
-def _status(model: ModelAddress, fault: Fault | None, roster: Roster) -> ModelStatus:
+def _status(
+    model: ModelAddress, fault: Fault | None, observed: CouncilObserved, roster: Roster, gpus: GpuPlan
+) -> ModelStatus:
+    server = roster.server_of.get(model.name)
     return ModelStatus(
         name=model.name,
         ready=fault is None,
@@ -43,22 +50,38 @@ def _status(model: ModelAddress, fault: Fault | None, roster: Roster) -> ModelSt
         endpoint=model.base_url,
         model_name=model.model_name,
         revision=model.revision,
-        deployment=roster.server_of.get(model.name),
+        deployment=server,
+        gpu=summarise_gpu(server, observed, gpus) if server else None,
         message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else None,
     )
 
 
-def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster) -> Fault | None:
+def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> Fault | None:
     """Return why a model is not available: its server first, then what the runner found when it asked."""
     server = roster.server_of.get(model.name)
     if server is not None and not health.is_serving(observed.deployments.get(server)):
-        return _find_server_fault(server, observed, simulated=model.simulated)
+        waits = _find_gpu_wait(server, observed, gpus)
+        return waits or _find_server_fault(server, observed, simulated=model.simulated)
     probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
     if probe is not None and probe.reason:
         return _read_probe(model, probe, observed.body["metadata"]["namespace"])
     if server is None and probe is None:
         return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
     return None
+
+
+def _find_gpu_wait(server: str, observed: CouncilObserved, gpus: GpuPlan) -> Fault | None:
+    """Return why a server gets no GPU, or not yet."""
+    name = ServerId(observed.body["metadata"]["namespace"], server)
+    given = gpus.verdicts.get(name)
+    if isinstance(given, Refusal):
+        return given.reason, given.message
+    if given is None or name in gpus.may_start:
+        return None
+    first = gpus.behind.get(name)
+    whom = f"behind {first.name} in namespace {first.namespace}" if first else "next"
+    text = f"Deployment {server} waits for its turn, {whom}: servers on shared GPUs start one after the other"
+    return Reason.AWAITING_TURN, text
 
 
 def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: bool) -> Fault:

@@ -8,7 +8,7 @@ from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
 from council_operator.status.conditions import Finding, shorten
-from deliberation.api.v1alpha1.council import RunnerStatus
+from deliberation.api.v1alpha1.council_status import RunnerStatus
 from deliberation.api.v1alpha1.reasons import Reason
 
 Body = dict[str, Any]

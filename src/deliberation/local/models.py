@@ -11,7 +11,7 @@ from aiohttp import web
 from council_operator.plan.roster import build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render.simulated import MODEL_NAME
-from deliberation.api.v1alpha1.council import SimulatedModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel
 from deliberation.local.faults import BadInputError
 from deliberation.local.manifests import Manifests
 from deliberation.local.options import Endpoint, Options

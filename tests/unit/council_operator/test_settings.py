@@ -25,6 +25,8 @@ def test_everything_the_chart_sets_is_read(environment: dict[str, str]) -> None:
     settings = read_settings(environment | {"COUNCIL_WATCH_NAMESPACES": "a,b", "COUNCIL_RUNNER_BUS_URL": "nats://far"})
     assert settings.watch_namespaces == ("a", "b")
     assert settings.http_port == 8080
+    assert settings.reads_nodes is False
+    assert settings.render.gpu_overhead_mib == 1536
     assert settings.render.images.runner == "runner:1"
     assert settings.render.bus_url == "nats://far"
     assert settings.render.bus_password == "s3cret"
@@ -79,3 +81,9 @@ def test_the_runners_resources_can_be_stated(environment: dict[str, str]) -> Non
 def test_resources_that_are_none_are_refused(environment: dict[str, str], stated: str) -> None:
     with pytest.raises(SettingsError, match="COUNCIL_RUNNER_RESOURCES"):
         read_settings(environment | {"COUNCIL_RUNNER_RESOURCES": stated})
+
+
+def test_the_overhead_on_gpus_is_whole_mebibytes(environment: dict[str, str]) -> None:
+    assert read_settings(environment | {"COUNCIL_GPU_OVERHEAD_MIB": "2048"}).render.gpu_overhead_mib == 2048
+    with pytest.raises(SettingsError, match="COUNCIL_GPU_OVERHEAD_MIB is '2Gi'"):
+        read_settings(environment | {"COUNCIL_GPU_OVERHEAD_MIB": "2Gi"})

@@ -6,6 +6,7 @@ from council_operator.loops import Key
 from council_operator.wakes import Wakes
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
+from fakes.fake_nodes import fake_gpu_node
 
 COUNCIL = Key("Council", "default", "architects")
 QUESTION = Key("Deliberation", "default", "question")
@@ -115,3 +116,34 @@ def test_a_bus_that_is_back_wakes_everything(woken: Woken) -> None:
     woken.take()
     woken.wakes.everything()
     assert woken.take() == [COUNCIL, QUESTION]
+
+
+ON_GPU = {"models": [{"name": "small", "vllm": {"model": "m", "gpu": {}}}]}
+
+
+def test_what_nodes_offer_concerns_councils_on_gpus_alone(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", council())
+    woken.take()
+    woken.wakes.node_changed("ADDED", fake_gpu_node())
+    assert woken.take() == []
+    woken.wakes.council_changed("MODIFIED", {**council(), "spec": ON_GPU})
+    woken.take()
+    woken.wakes.node_changed("MODIFIED", fake_gpu_node(replicas=4))
+    assert woken.take() == [COUNCIL]
+    woken.wakes.council_changed("DELETED", {**council(), "spec": ON_GPU})
+    woken.take()
+    woken.wakes.node_changed("MODIFIED", fake_gpu_node())
+    assert woken.take() == []
+
+
+def test_what_kubelets_report_otherwise_wakes_nobody(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", {**council(), "spec": ON_GPU})
+    woken.wakes.node_changed("ADDED", fake_gpu_node())
+    woken.take()
+    busy = fake_gpu_node()
+    busy["status"]["conditions"] = [{"type": "MemoryPressure", "status": "True"}]
+    woken.wakes.node_changed("MODIFIED", busy)
+    woken.wakes.node_changed("ADDED", {"metadata": {"name": "without"}})
+    assert woken.take() == []
+    woken.wakes.node_changed("DELETED", busy)
+    assert woken.take() == [COUNCIL]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from deliberation.api.v1alpha1.base import Model, Rule, StatusModel
-from deliberation.api.v1alpha1.council import CouncilSpec, CouncilStatus
+from deliberation.api.v1alpha1.council import CouncilSpec
+from deliberation.api.v1alpha1.council_status import CouncilStatus
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 

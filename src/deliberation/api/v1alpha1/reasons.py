@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a condition has its status."""
 
+    AWAITING_TURN = "AwaitingTurn"
     BUDGET_EXHAUSTED = "BudgetExhausted"
     BUS_UNAVAILABLE = "BusUnavailable"
     CANCELLED = "Cancelled"
@@ -14,6 +15,9 @@ class Reason(StrEnum):
     COUNCIL_READY = "CouncilReady"
     DELIBERATING = "Deliberating"
     ENDPOINT_UNREACHABLE = "EndpointUnreachable"
+    GPU_MEMORY_TOO_SMALL = "GPUMemoryTooSmall"
+    GPU_NODES_UNREADABLE = "GPUNodesUnreadable"
+    GPU_SLICES_UNAVAILABLE = "GPUSlicesUnavailable"
     INVALID_SPEC = "InvalidSpec"
     KUBERAY_NOT_INSTALLED = "KubeRayNotInstalled"
     MODEL_NOT_SERVED = "ModelNotServed"

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
 from council_operator.kube.client import KubernetesClient
-from council_operator.kube.port import ConflictError, KubernetesError, NotFoundError
+from council_operator.kube.port import ConflictError, ForbiddenError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
 
 COUNCIL = ObjectReference("councils.dev/v1alpha1", "Council", "default", "architects")
@@ -105,3 +105,26 @@ async def test_an_unreachable_server_is_an_error_with_status_0() -> None:
         await client.find(COUNCIL)
     await client.close()
     assert caught.value.status == 0
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "selector", "path"),
+    [
+        ("v1", "Node", "", "/api/v1/nodes"),
+        ("apps/v1", "Deployment", "a=b,c=d", "/apis/apps/v1/deployments?labelSelector=a%3Db,c%3Dd"),
+    ],
+)
+async def test_all_namespaces_are_listed_at_once(
+    server: tuple[FakeApiServer, KubernetesClient], api_version: str, kind: str, selector: str, path: str
+) -> None:
+    fake, client = server
+    fake.text = '{"items": [{"metadata": {"name": "a"}}]}'
+    assert [item["metadata"]["name"] for item in await client.list_everywhere(api_version, kind, selector)] == ["a"]
+    assert fake.requests[0][:2] == ("GET", path)
+
+
+async def test_what_may_not_be_read_is_told_apart(server: tuple[FakeApiServer, KubernetesClient]) -> None:
+    fake, client = server
+    fake.status, fake.text = 403, '{"reason": "Forbidden", "message": "nodes is forbidden"}'
+    with pytest.raises(ForbiddenError, match="nodes is forbidden"):
+        await client.list_everywhere("v1", "Node", "")

@@ -13,7 +13,7 @@ from council_operator.plan import deliberation as deliberation_plan
 from council_operator.plan.actions import Action, Apply, EnsureTaskConsumer
 from council_operator.plan.deliberation import is_finished
 from council_operator.render import labels
-from deliberation.api.v1alpha1.council import CouncilStatus
+from deliberation.api.v1alpha1.council_status import CouncilStatus
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.protocol.messages import LedgerRecord, ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec, deliberation

@@ -1,5 +1,5 @@
 from council_operator.render import simulated
-from deliberation.api.v1alpha1.council import SimulatedModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel
 from fakes.bodies import SETTINGS, council
 from fakes.pod_security import violations
 

@@ -2,17 +2,27 @@ from typing import Any
 
 import pytest
 
+from council_operator.plan.gpu import Holding, Placement, ServerId
+from council_operator.plan.gpu_holdings import read_holding
+from council_operator.plan.gpu_memory import Share
+from council_operator.plan.gpu_nodes import Pool
 from council_operator.render import vllm
-from deliberation.api.v1alpha1.council import VllmModel
+from deliberation.api.v1alpha1.council_models import Sharing, VllmModel
 from fakes.bodies import SETTINGS, council
 from fakes.pod_security import violations
 
 Body = dict[str, Any]
 
 
-def deployment(**fields: Any) -> Body:
+MEMORY = ("nvidia.com/gpu.memory", "24576")
+SLICE = Placement(
+    Pool("nvidia.com/gpu.shared", Sharing.TIME_SLICING, 24_576, 4, (MEMORY,)), slices=1, share=Share(23, 5652, 2048)
+)
+
+
+def deployment(placement: Placement | None = None, replicas: int = 1, **fields: Any) -> Body:
     model = VllmModel.model_validate({"model": "Qwen/Qwen3-0.6B", **fields})
-    return vllm.render_deployment("model-1", model, "vllm-image", council(), SETTINGS)
+    return vllm.render_deployment("model-1", model, "vllm-image", placement, replicas, council(), SETTINGS)
 
 
 def pod_of(body: Body) -> Body:
@@ -34,7 +44,7 @@ def mounts_of(body: Body) -> Body:
 
 
 ON_CPU = deployment(revision="abc")
-ON_GPU = deployment(gpu={"memoryUtilizationPercent": 45, "resourceName": "nvidia.com/gpu.shared"})
+ON_GPU = deployment(SLICE, gpu={"sharing": "TimeSlicing"})
 FROM_VOLUME = deployment(revision="abc", weights={"persistentVolumeClaim": {"claimName": "w", "path": "a/b"}})
 FROM_HUB = deployment(weights={"hub": {"tokenSecretRef": {"name": "hf", "key": "token"}, "cacheClaimName": "cache"}})
 
@@ -65,18 +75,22 @@ def test_a_server_on_cpu_is_set_up_by_these_flags() -> None:
 
 def test_a_server_on_gpu_asks_for_one_unit_and_its_share_of_memory() -> None:
     args = container_of(ON_GPU)["args"]
-    assert "--gpu-memory-utilization=0.45" in args
+    assert "--gpu-memory-utilization=0.23" in args
+    assert f"--kv-cache-memory-bytes={2048 * 1024 * 1024}" in args
     assert "--enforce-eager" not in args
     assert container_of(ON_GPU)["resources"]["limits"] == {"nvidia.com/gpu.shared": "1"}
     assert "VLLM_CPU_KVCACHE_SPACE" not in variables_of(ON_GPU)
 
 
-@pytest.mark.parametrize(("percent", "share"), [(5, "0.05"), (90, "0.90"), (95, "0.95")])
-def test_percents_become_shares_without_floats(percent: int, share: str) -> None:
-    assert (
-        f"--gpu-memory-utilization={share}"
-        in container_of(deployment(gpu={"memoryUtilizationPercent": percent}))["args"]
-    )
+def test_waiting_for_its_turn_changes_nothing_of_the_pods() -> None:
+    waiting = deployment(SLICE, replicas=0, gpu={"sharing": "TimeSlicing"})
+    assert waiting["spec"]["replicas"] == 0
+    assert waiting["spec"]["template"] == ON_GPU["spec"]["template"]
+
+
+def test_what_it_was_given_is_read_back_from_the_deployment() -> None:
+    assert read_holding(ON_GPU) == Holding(ServerId("team-a", "model-1"), SLICE.pool, 1)
+    assert read_holding(ON_CPU) is None
 
 
 def test_weights_on_a_volume_are_mounted_read_only_and_served_under_the_models_name() -> None:

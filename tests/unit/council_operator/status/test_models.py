@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
+from council_operator.plan.gpu import GpuPlan
 from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.models import summarise_models
-from deliberation.api.v1alpha1.council import ModelStatus
+from deliberation.api.v1alpha1.council_status import ModelStatus
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 from fakes.fake_world import FakeWorld
@@ -24,7 +25,8 @@ def world_of(*models: Body, is_up: bool = True) -> FakeWorld:
 
 
 def summary(world: FakeWorld) -> tuple[tuple[ModelStatus, ...], Finding]:
-    return summarise_models(world.observe_council("architects"), build_roster(world.councils["architects"], SETTINGS))
+    roster = build_roster(world.councils["architects"], SETTINGS)
+    return summarise_models(world.observe_council("architects"), roster, GpuPlan())
 
 
 def test_a_server_that_answers_is_ready_before_anybody_probed_it() -> None:

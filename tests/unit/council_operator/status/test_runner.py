@@ -5,7 +5,7 @@ import pytest
 from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.runner import summarise_runner
-from deliberation.api.v1alpha1.council import RunnerStatus
+from deliberation.api.v1alpha1.council_status import RunnerStatus
 from fakes.bodies import SETTINGS, council
 from fakes.fake_world import FakeWorld
 

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deliberation.api.v1alpha1.council import PRESETS, CouncilSpec, CouncilStatus, Member, RolePreset
+from deliberation.api.v1alpha1.council import PRESETS, CouncilSpec, Member, RolePreset
+from deliberation.api.v1alpha1.council_status import CouncilStatus
 
 LEAST: dict[str, Any] = {
     "models": [{"name": "small", "simulated": {}}],
@@ -30,7 +31,7 @@ def test_a_server_runs_on_the_cpu_unless_a_gpu_is_asked_for() -> None:
     assert gpu.vllm is not None
     assert cpu.vllm.gpu is None
     assert gpu.vllm.gpu is not None
-    assert (gpu.vllm.gpu.resource_name, gpu.vllm.gpu.memory_utilization_percent) == ("nvidia.com/gpu", 90)
+    assert (gpu.vllm.gpu.sharing, gpu.vllm.gpu.slices, gpu.vllm.gpu.tensor_parallel) == ("Exclusive", 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,214 @@
+"""Which GPUs each model server gets, and when it may start: one plan for all Councils that the operator sees.
+
+The plan is a function of what is declared and of what the cluster holds, so every Council's loop finds the same. It
+gives servers a pool of like GPUs and leaves the choice of the node to the scheduler, which also knows other tenants.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from council_operator.plan import gpu_words
+from council_operator.plan.gpu_memory import Share, find_need, find_share, find_shortage
+from council_operator.plan.gpu_nodes import DEFAULT_RESOURCES, GPU, Offer, Pool
+from deliberation.api.v1alpha1.council_models import Gpu, Sharing, VllmModel
+from deliberation.api.v1alpha1.reasons import Reason
+
+
+@dataclass(frozen=True, order=True)
+class ServerId:
+    """Names one model server of the cluster."""
+
+    namespace: str
+    name: str
+
+
+class Stage(Enum):
+    """How far a model server is."""
+
+    NEW = auto()
+    """Not there, or only just: others that came at the same moment may not be in sight yet."""
+    WAITING = auto()
+    STARTING = auto()
+    STUCK = auto()
+    """It starts, but something keeps it from getting on: nobody waits for it."""
+    SERVING = auto()
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One declared model server that is to run on GPUs.
+
+    Attributes:
+        since_ms: when the first of its Councils was created: who came first is served first.
+    """
+
+    server: ServerId
+    model: VllmModel
+    gpu: Gpu
+    since_ms: int
+    stage: Stage = Stage.NEW
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Units that a live Deployment has been given, whether or not anybody declares it still."""
+
+    server: ServerId
+    pool: Pool
+    slices: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a server gets: units of a pool, and a share of each one's memory."""
+
+    pool: Pool
+    slices: int
+    share: Share
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a server gets no GPU; `config_map` is the device plugin's configuration that would help, or empty."""
+
+    reason: Reason
+    message: str
+    config_map: str = ""
+
+
+@dataclass(frozen=True)
+class GpuPlan:
+    """What becomes of each declared server.
+
+    Attributes:
+        may_start: servers that may run now; the others wait for their turn.
+        behind: whom a waiting server waits for.
+    """
+
+    verdicts: Mapping[ServerId, Placement | Refusal] = field(default_factory=dict)
+    may_start: frozenset[ServerId] = frozenset()
+    behind: Mapping[ServerId, ServerId] = field(default_factory=dict)
+
+
+def plan_gpus(
+    demands: Iterable[Demand], holdings: Iterable[Holding], offers: Iterable[Offer] | None, overhead_mib: int
+) -> GpuPlan:
+    """Return the plan.
+
+    `offers` None means that nodes cannot be read: whole GPUs and MIG partitions are then given out unchecked, and
+    slices refused, because nobody knows how large they are. What is held already stays where it is as long as its pool
+    has the units; the rest is given out first come, first served.
+    """
+    ordered = sorted(demands, key=lambda demand: (demand.since_ms, demand.server))
+    if offers is None:
+        verdicts = {demand.server: _give_blindly(demand, overhead_mib) for demand in ordered}
+    else:
+        desk = _Desk.open(offers, ordered, overhead_mib)
+        kept = {held.server: held for held in sorted(holdings, key=lambda held: held.server) if desk.keep(held)}
+        verdicts = {demand.server: desk.place(demand, kept.get(demand.server)) for demand in ordered}
+    return _give_turns(ordered, verdicts)
+
+
+@dataclass
+class _Desk:
+    """Hands units out and remembers what is left of them, node by node."""
+
+    offers: tuple[Offer, ...]
+    demands: list[Demand]
+    overhead_mib: int
+    free: dict[Pool, dict[str, int]]
+    nodes: dict[ServerId, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, offers: Iterable[Offer], demands: list[Demand], overhead_mib: int) -> "_Desk":
+        listed = tuple(sorted(offers))
+        free: dict[Pool, dict[str, int]] = {}
+        for offer in listed:
+            free.setdefault(offer.pool, {})[offer.node] = offer.slices
+        return cls(listed, demands, overhead_mib, free)
+
+    def keep(self, held: Holding) -> bool:
+        """Set aside what a live Deployment holds; return whether the nodes still cover it."""
+        return self._take(held.server, held.pool, held.slices)
+
+    def place(self, demand: Demand, held: Holding | None) -> Placement | Refusal:
+        """Return what a server gets: what it holds, if that still suits it, or free units of the pool that fits it."""
+        gpu, need = demand.gpu, find_need(demand.model, demand.gpu, self.overhead_mib)
+        if held and held.pool.answers(gpu) and held.slices == gpu.slices and not find_shortage(gpu, held.pool, need):
+            return Placement(held.pool, held.slices, find_share(gpu, held.pool, need))
+        if held:
+            self.free[held.pool][self.nodes.pop(held.server)] += held.slices
+        suited = [pool for pool in self.free if pool.answers(gpu)]
+        shortages = {pool: find_shortage(gpu, pool, need) for pool in suited}
+        fitting = [pool for pool in suited if shortages[pool] is None]
+        for pool in sorted(fitting, key=lambda pool: _preference(pool, gpu, demand.model)):
+            if self._take(demand.server, pool, gpu.slices):
+                return Placement(pool, gpu.slices, find_share(gpu, pool, need))
+        if suited and not fitting:
+            message = gpu_words.explain_shortage(sorted({text for text in shortages.values() if text}))
+            return Refusal(Reason.GPU_MEMORY_TOO_SMALL, message)
+        return self._refuse(gpu, fitting)
+
+    def _refuse(self, gpu: Gpu, fitting: list[Pool]) -> Refusal:
+        left = [(offer.node, self.free[offer.pool][offer.node], offer) for offer in self.offers]
+        alike = [demand.gpu for demand in self.demands if demand.gpu.sharing is gpu.sharing]
+        config = gpu_words.propose_config(gpu, sum(other.slices for other in alike), self.offers)
+        message = gpu_words.explain_lack(gpu, left, fitting, config)
+        return Refusal(Reason.GPU_SLICES_UNAVAILABLE, message, config.text if config else "")
+
+    def _take(self, server: ServerId, pool: Pool, slices: int) -> bool:
+        """Take units of one node, the one that has the fewest left to give; return whether there is one."""
+        left = self.free.get(pool, {})
+        roomy = [node for node in left if left[node] >= slices]
+        if not roomy:
+            return False
+        self.nodes[server] = min(roomy, key=lambda node: (left[node], node))
+        left[self.nodes[server]] -= slices
+        return True
+
+
+def _preference(pool: Pool, gpu: Gpu, model: VllmModel) -> tuple[int, Pool]:
+    """Return what sorts fitting pools: the smallest units for a model of known size, the largest for another."""
+    unit = pool.memory_mib // pool.replicas
+    is_known = model.weights.size is not None or gpu.memory_per_slice is not None
+    return (unit if is_known else -unit), pool
+
+
+def _give_blindly(demand: Demand, overhead_mib: int) -> Placement | Refusal:
+    """Return what a server gets when nodes cannot be read."""
+    gpu, need = demand.gpu, find_need(demand.model, demand.gpu, overhead_mib)
+    if gpu.sharing in {Sharing.TIME_SLICING, Sharing.MPS}:
+        return Refusal(Reason.GPU_NODES_UNREADABLE, gpu_words.NODES_NEEDED)
+    resource = gpu.resource_name or next(iter(DEFAULT_RESOURCES[gpu.sharing]), GPU)
+    pool = Pool(resource, gpu.sharing)
+    shortage = find_shortage(gpu, pool, need)
+    if shortage:
+        return Refusal(Reason.GPU_MEMORY_TOO_SMALL, gpu_words.explain_shortage([shortage]))
+    return Placement(pool, gpu.slices, find_share(gpu, pool, need))
+
+
+def _give_turns(ordered: list[Demand], verdicts: Mapping[ServerId, Placement | Refusal]) -> GpuPlan:
+    """Let one server at a time start in each pool of shared GPUs.
+
+    vLLM measures free memory while it starts: two that do so at once on one GPU mis-size each other. Which GPU a slice
+    is of, nobody can tell beforehand.
+    """
+    may_start: set[ServerId] = set()
+    behind: dict[ServerId, ServerId] = {}
+    starting: dict[Pool, ServerId] = {}
+    placed = [(demand, given) for demand in ordered if isinstance(given := verdicts[demand.server], Placement)]
+    for demand, given in placed:
+        if demand.stage in {Stage.STARTING, Stage.STUCK, Stage.SERVING} or not given.pool.is_shared:
+            may_start.add(demand.server)
+            if demand.stage is Stage.STARTING:
+                starting.setdefault(given.pool, demand.server)
+    for demand, given in placed:
+        if demand.server in may_start:
+            continue
+        first = starting.setdefault(given.pool, demand.server)
+        if first != demand.server:
+            behind[demand.server] = first
+        elif demand.stage is Stage.WAITING:
+            may_start.add(demand.server)
+    return GpuPlan(verdicts, frozenset(may_start), behind)

@@ -1,0 +1,32 @@
+"""What a model server was given of the GPUs, kept on its Deployment: what runs stays where it is."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from council_operator.plan.gpu import Holding, Placement, ServerId
+from council_operator.plan.gpu_nodes import Pool
+from council_operator.render import labels
+from deliberation.api.v1alpha1.council_models import Sharing
+
+Body = dict[str, Any]
+
+
+def write_holding(placement: Placement) -> str:
+    """Return the annotation that says what a Deployment was given."""
+    return json.dumps({"pool": asdict(placement.pool), "slices": placement.slices}, separators=(",", ":"))
+
+
+def read_holding(deployment: Body) -> Holding | None:
+    """Return what a Deployment was given, or None if it was given nothing, or somebody wrote over it."""
+    try:
+        content = json.loads(labels.annotation(deployment, labels.GPU_HOLDING) or "")
+        pool = content["pool"]
+        selector = tuple((str(label), str(value)) for label, value in pool.pop("selector"))
+        return Holding(
+            ServerId(deployment["metadata"]["namespace"], deployment["metadata"]["name"]),
+            Pool(**{**pool, "sharing": Sharing(pool["sharing"])}, selector=selector),
+            int(content["slices"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,29 @@
+"""Fake GPU nodes: the labels of GPU feature discovery and allocatable resources, with no GPU anywhere behind them."""
+
+from typing import Any
+
+Body = dict[str, Any]
+
+
+def fake_gpu_node(
+    name: str = "fake-gpu-a",
+    *,
+    gpus: int = 1,
+    memory_mib: int = 24_576,
+    replicas: int = 1,
+    strategy: str = "",
+    resource: str = "nvidia.com/gpu",
+) -> Body:
+    """Return a node whose device plugin divides each of its GPUs into `replicas` slices."""
+    base = resource.removesuffix(".shared")
+    sharing = strategy or ("time-slicing" if replicas > 1 else "none")
+    labels = {
+        f"{base}.product": "Fake-GPU-of-a-test",
+        f"{base}.memory": str(memory_mib),
+        f"{base}.count": str(gpus),
+        f"{base}.replicas": str(replicas),
+        f"{base}.sharing-strategy": sharing,
+    }
+    allocatable = {"cpu": "16", "memory": "64Gi", resource: str(gpus * replicas)}
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": {"allocatable": allocatable}}
