@@ -164,13 +164,59 @@ COUNCILS = [
     ),
 ]
 
+MISPLACED: tuple[tuple[str, Any, str, str], ...] = (
+    ("rounds", 2, "Vote", "Critique, Debate and MixtureOfAgents"),
+    ("topology", "Ring", "Panel", "Debate"),
+    ("keepIfMajority", False, "Vote", "Debate"),
+    ("samples", 2, "Debate", "Auto, Vote and Panel"),
+    ("stop", "Unassailable", "Auto", "Vote"),
+    ("orders", 1, "Vote", "Panel and Critique"),
+    ("aggregation", "Borda", "MixtureOfAgents", "Panel and Critique"),
+    ("synthesis", {}, "Debate", "Panel, Critique and MixtureOfAgents"),
+)
+"""Fields of the strategy with a value that is fine, a type that they do not belong to, and the types that they do."""
+
 DELIBERATIONS = [
     Case(
         "unknown strategy",
         deliberation(strategy={"type": "Duel"}),
         "spec.strategy.type",
-        'supported values: "Auto", "Vote", "Panel"',
+        'supported values: "Auto", "Vote", "Panel", "Critique", "Debate", "MixtureOfAgents"',
     ),
+    *(
+        Case(
+            f"{field} for {kind}",
+            deliberation(strategy={"type": kind, field: value}, answer={"type": "Boolean"}),
+            f"spec.strategy.{field}",
+            f"{field} is for type {types}: set type so, or leave {field} out",
+        )
+        for field, value, kind, types in MISPLACED
+    ),
+    Case(
+        "mixture of agents without synthesis",
+        deliberation(strategy={"type": "MixtureOfAgents", "synthesis": {"enabled": False}}),
+        "spec.strategy.synthesis",
+        "the result of a MixtureOfAgents is a synthesis: leave synthesis.enabled out, or choose another type",
+    ),
+    Case(
+        "four rounds", deliberation(strategy={"type": "Critique", "rounds": 4}), "strategy.rounds", "less than or equal"
+    ),
+    Case(
+        "debate on a text",
+        deliberation(strategy={"type": "Debate"}),
+        "spec.strategy",
+        "a Debate is decided by counting, so it needs answer.type Choice, Number or Boolean: set one, or let texts be "
+        "revised by type Critique",
+    ),
+    Case(
+        "stop with a tolerance",
+        deliberation(strategy={"type": "Vote", "stop": "Unassailable"}, answer={"type": "Number", "toleranceMilli": 1}),
+        "spec.strategy",
+        "with a tolerance every vote may move the answer, so none can be spared: leave out answer.toleranceMilli, "
+        "or stop",
+    ),
+    Case("free of charge", deliberation(budget={"tokens": 0}), "spec.budget.tokens", "greater than or equal to 1"),
+    Case("budget without tokens", deliberation(budget={}), "spec.budget.tokens", "Required value"),
     Case("no question", deliberation(question=""), "spec.question", "should be at least 1 chars long"),
     Case(
         "blank question",
@@ -256,6 +302,7 @@ COMPLETE = deliberation(
     strategy={"type": "Vote"},
     quorum=1,
     timeoutSeconds=60,
+    budget={"tokens": 1000},
     topK=3,
     seed=1,
 )["spec"]
@@ -270,6 +317,7 @@ CHANGED: Body = {
     "strategy": {"type": "Panel"},
     "quorum": 2,
     "timeoutSeconds": 61,
+    "budget": {"tokens": 2000},
     "topK": 4,
     "seed": 2,
 }

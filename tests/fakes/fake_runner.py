@@ -41,7 +41,7 @@ def agree(task: Task, ask: Ask) -> LedgerEntry:
         return Proposal(seat=ask.seat, answer="yes", usage=usage)
     others = [seat.id for seat in task.seats if seat.id != ask.seat]
     scores = tuple(Score(proposal=seat, criteria={item.name: 3 for item in task.criteria}) for seat in others)
-    return Ballot(judge=ask.seat, scores=scores, usage=usage)
+    return Ballot(judge=ask.seat, order=ask.turn, scores=scores, usage=usage)
 
 
 class FakeRunner:

@@ -6,8 +6,9 @@ from collections import Counter
 from deliberation.bus.port import Bus
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, LedgerEntry, Proposal, Score, Stage, Task, Usage
+from deliberation.protocol.messages import LedgerEntry, Task, Usage
 from deliberation.protocol.subjects import Run
+from fakes.fake_answers import answer_ask
 
 
 class FakeSeats:
@@ -51,11 +52,4 @@ class FakeSeats:
 
     def _build(self, task: Task, standing: Standing, ask: Ask) -> LedgerEntry:
         usage = Usage(calls=1, prompt_tokens=10, completion_tokens=2)
-        if ask.stage is Stage.PROPOSE:
-            return Proposal(seat=ask.seat, answer=self._answers.get(ask.seat, ask.seat), usage=usage)
-        scores = tuple(
-            Score(proposal=seat, criteria={criterion.name: 1 + len(proposal.answer) % 5 for criterion in task.criteria})
-            for seat, proposal in standing.proposals.items()
-            if seat != ask.seat
-        )
-        return Ballot(judge=ask.seat, scores=scores, usage=usage)
+        return answer_ask(task, standing, ask, self._answers.get(ask.seat, ask.seat), usage)

@@ -37,18 +37,16 @@ from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
     Abstention,
-    Ballot,
     Heartbeat,
     LedgerEntry,
     LedgerRecord,
     ProbeResult,
-    Proposal,
-    Score,
     Start,
     Task,
     entry_key,
 )
 from fakes.bodies import NOW_MS, SETTINGS
+from fakes.fake_answers import answer_ask
 
 Body = dict[str, Any]
 
@@ -297,7 +295,8 @@ class FakeWorld:
         match step(task, standing, self.now_ms):
             case Work(asks=asks):
                 for ask in asks:
-                    self.write_entry(uid, _answer(task, ask.stage.value, ask.seat, tuple(standing.proposals)))
+                    text = f"Take the one that {ask.seat} knows."
+                    self.write_entry(uid, answer_ask(task, standing, ask, text))
             case Record(entries):
                 for entry in entries:
                     self.write_entry(uid, entry)
@@ -321,18 +320,6 @@ class FakeWorld:
                 phase = body["status"].get("phase", "Pending")
                 phases[phase] = phases.get(phase, 0) + 1
         return phases
-
-
-def _answer(task: Task, stage: str, seat: str, proposers: tuple[str, ...]) -> LedgerEntry:
-    """Return what a seat answers: the same every time."""
-    if stage == "propose":
-        return Proposal(seat=seat, answer=f"Take the one that {seat} knows.")
-    scores = tuple(
-        Score(proposal=other, criteria={criterion.name: 1 + len(other) % 5 for criterion in task.criteria})
-        for other in proposers
-        if other != seat
-    )
-    return Ballot(judge=seat, scores=scores)
 
 
 def abstain(seat: str, reason: Any, stage: Any = "propose") -> Abstention:

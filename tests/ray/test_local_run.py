@@ -25,5 +25,5 @@ def test_seats_can_be_actors(tmp_path: Path) -> None:
         timeout=500,
     )
     assert done.returncode == 0, done.stderr
-    assert yaml.safe_load(done.stdout)["status"]["progress"]["ballots"] == 3
+    assert yaml.safe_load(done.stdout)["status"]["progress"]["ballots"] == 6
     assert "nats-server at" in done.stderr

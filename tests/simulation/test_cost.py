@@ -32,9 +32,9 @@ class Preset:
 
 PRESETS = [
     *(Preset("Vote", {"answer": CLOSED}, {"propose": n}, n) for n in (1, 3, 8)),
-    *(Preset("Panel", {}, {"propose": n, "judge": n}, n) for n in (2, 3, 8)),
+    *(Preset("Panel", {}, {"propose": n, "judge": 2 * n}, n) for n in (2, 3, 8)),
     Preset("Panel", {}, {"propose": 1}, 1),
-    Preset("Panel", {"answer": CLOSED, "strategy": {"type": "Panel"}}, {"propose": 4, "judge": 4}, 4),
+    Preset("Panel", {"answer": CLOSED, "strategy": {"type": "Panel"}}, {"propose": 4, "judge": 8}, 4),
 ]
 
 

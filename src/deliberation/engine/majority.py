@@ -2,7 +2,7 @@
 
 from deliberation.aggregation.answers import read_answer
 from deliberation.aggregation.plurality import Cluster, Vote, count_votes
-from deliberation.api.v1alpha1.deliberation import Stop
+from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import ResolvedStrategy, Task
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from string import ascii_uppercase
 
-from deliberation.api.v1alpha1.deliberation import Topology
+from deliberation.api.v1alpha1.strategy import Topology
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Proposal, ResolvedStrategy, Stage, Task
@@ -23,11 +23,12 @@ def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Prop
     match ask.stage:
         case Stage.JUDGE:
             return label_proposals(_draw_order(task, ask, list_judged(task, standing, ask.seat)))
-        case Stage.EXCHANGE:
+        case Stage.EXCHANGE if task.strategy is ResolvedStrategy.DEBATE:
+            read = {ask.seat, *find_peers(task, standing, ask.seat)}
             stood = standing.stood_before(ask.round).values()
-            is_debate = task.strategy is ResolvedStrategy.DEBATE
-            read = {ask.seat, *find_peers(task, standing, ask.seat)} if is_debate else standing.list_proposers()
             return label_proposals(tuple(proposal for proposal in stood if proposal.seat in read))
+        case Stage.EXCHANGE | Stage.CRITIQUE:
+            return label_proposals(tuple(standing.stood_before(ask.round).values()))
         case _:
             return label_proposals(tuple(standing.proposals.values()))
 

@@ -85,7 +85,7 @@ def _ask_answer(task: Task, seat: SeatTask, ask: Ask, prompt: str) -> ChatReques
 def _write_exchange(task: Task, standing: Standing, seat: SeatTask, ask: Ask) -> str:
     """Return the prompt by which a seat answers again, as the strategy has it."""
     if task.strategy is ResolvedStrategy.CRITIQUE:
-        own = standing.proposals[seat.id]
+        own = standing.stood_before(ask.round)[seat.id]
         critiques = (c for (number, _), c in standing.critiques.items() if number == ask.round)
         texts = tuple(critique.texts[own.id] for critique in critiques if own.id in critique.texts)
         return stages.revision_prompt(task, seat, tell(own), texts)

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from deliberation.api.v1alpha1.deliberation import Aggregation, Answer, ContextText, Criterion, Stop, Topology
+from deliberation.api.v1alpha1.deliberation import Answer, ContextText, Criterion
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
 
 
 class Message(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from deliberation.api.v1alpha1.answer_schema import KEYWORDS
 from deliberation.api.v1alpha1.base import DnsLabel, Model, ObjectName, Rule, by_name, rules
+from deliberation.api.v1alpha1.strategy import Strategy
 
 IMMUTABLE_FIELDS = (
     "councilRef",
@@ -18,6 +19,7 @@ IMMUTABLE_FIELDS = (
     "strategy",
     "quorum",
     "timeoutSeconds",
+    "budget",
     "topK",
     "seed",
 )
@@ -145,50 +147,18 @@ class Answer(Model):
         return self.type in {AnswerType.CHOICE, AnswerType.NUMBER, AnswerType.BOOLEAN}
 
 
-class StrategyType(StrEnum):
-    """How the Council comes to a result."""
+class Budget(Model):
+    """What the Deliberation may cost."""
 
-    AUTO = "Auto"
-    VOTE = "Vote"
-    PANEL = "Panel"
-
-
-class Topology(StrEnum):
-    """Whose answers a seat reads in a Debate."""
-
-    FULL = "Full"
-    RING = "Ring"
-    STAR = "Star"
-
-
-class Aggregation(StrEnum):
-    """How ballots or votes become an order."""
-
-    SCORE_MEAN = "ScoreMean"
-    BORDA = "Borda"
-    COPELAND = "Copeland"
-    KEMENY = "Kemeny"
-    BRADLEY_TERRY = "BradleyTerry"
-    PLURALITY = "Plurality"
-
-
-class Stop(StrEnum):
-    """When to stop asking before everybody has answered."""
-
-    NONE = "None"
-    UNASSAILABLE = "Unassailable"
-
-
-class Strategy(Model):
-    """How the Council comes to a result."""
-
-    type: Annotated[
-        StrategyType,
+    tokens: Annotated[
+        int,
         Field(
-            description="Vote: the most frequent answer wins. Panel: seats judge each other's proposals blind. "
-            "Auto: Vote for closed answers, Panel for Text"
+            ge=1,
+            le=1_000_000_000_000,
+            description="Most tokens, read and written together. A stage that might exceed it is not begun, and what "
+            "there is then is the result; a ballot that cannot be read is then not asked for again",
         ),
-    ] = StrategyType.AUTO
+    ]
 
 
 def _immutable_rules() -> tuple[Rule, ...]:
@@ -215,6 +185,18 @@ class DeliberationSpec(Model):
                 "cancel cannot be taken back: create another Deliberation",
                 field="cancel",
                 forbids_change=True,
+            ),
+            Rule(
+                "self.strategy.type != 'Debate' || self.answer.type in ['Choice', 'Number', 'Boolean']",
+                "a Debate is decided by counting, so it needs answer.type Choice, Number or Boolean: set one, or let "
+                "texts be revised by type Critique",
+                field="strategy",
+            ),
+            Rule(
+                "!has(self.strategy.stop) || self.strategy.stop == 'None' || !has(self.answer.toleranceMilli)",
+                "with a tolerance every vote may move the answer, so none can be spared: leave out "
+                "answer.toleranceMilli, or stop",
+                field="strategy",
             ),
             Rule(
                 "bytes(self.question).size()"
@@ -257,6 +239,7 @@ class DeliberationSpec(Model):
         int | None,
         Field(ge=1, le=64, description="Least number of valid proposals; default is more than half of the seats"),
     ] = None
+    budget: Budget | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400, description="Time from admission to the result")] = 600
     top_k: Annotated[int, Field(ge=1, le=10, description="Proposals to show in the status, best first")] = 5
     seed: Annotated[

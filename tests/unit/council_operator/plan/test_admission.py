@@ -5,6 +5,7 @@ import pytest
 from council_operator.plan.admission import build_task, check
 from council_operator.plan.specs import InvalidSpecError
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
+from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
 from deliberation.protocol.messages import ResolvedStrategy, Task, decode
 from fakes.bodies import NOW_MS, SETTINGS, council, council_spec, deliberation
 
@@ -80,6 +81,7 @@ CHANGES: Body = {
     "strategy": {"type": "Vote"},
     "quorum": 3,
     "timeoutSeconds": 5,
+    "budget": {"tokens": 1000},
     "topK": 1,
     "seed": 1,
 }
@@ -121,3 +123,54 @@ def test_texts_that_no_message_can_carry_are_refused_with_their_sizes() -> None:
     body = council(spec=council_spec(members=[member]))
     with pytest.raises(InvalidSpecError, match=r"seats 3145856, but a task holds at most"):
         check(deliberation(question="\x01" * 65_536, context=[{"name": "a", "text": "\x01" * 65_536}] * 2), body)
+
+
+def test_what_a_strategy_leaves_out_has_the_default_of_its_type() -> None:
+    vote, panel = task_of(answer={"type": "Boolean"}), task_of()
+    assert (vote.aggregation, vote.orders, vote.synthesiser) == (Aggregation.PLURALITY, 1, None)
+    assert (panel.aggregation, panel.orders, panel.synthesiser) == (Aggregation.SCORE_MEAN, 2, None)
+    for task in (vote, panel):
+        assert (task.rounds, task.samples, task.topology, task.stop) == (1, 1, Topology.FULL, Stop.NONE)
+        assert (task.keep_if_majority, task.budget_tokens) == (True, None)
+
+
+def test_what_a_strategy_declares_reaches_the_runner() -> None:
+    debate = {"type": "Debate", "rounds": 3, "topology": "Star", "keepIfMajority": False}
+    task = task_of(answer={"type": "Boolean"}, strategy=debate, budget={"tokens": 5000})
+    assert (task.strategy, task.rounds, task.topology) == (ResolvedStrategy.DEBATE, 3, Topology.STAR)
+    assert (task.keep_if_majority, task.budget_tokens) == (False, 5000)
+    vote = {"type": "Vote", "samples": 4, "stop": "Unassailable"}
+    assert (task_of(strategy=vote).samples, task_of(strategy=vote).stop) == (4, Stop.UNASSAILABLE)
+    panel = {"type": "Panel", "orders": 1, "aggregation": "Kemeny"}
+    assert (task_of(strategy=panel).orders, task_of(strategy=panel).aggregation) == (1, Aggregation.KEMENY)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "synthesiser"),
+    [
+        ({"type": "Panel"}, None),
+        ({"type": "Panel", "synthesis": {}}, "dev-0"),
+        ({"type": "Panel", "synthesis": {"enabled": False}}, None),
+        ({"type": "Critique", "synthesis": {"memberRef": "dev"}}, "dev-0"),
+        ({"type": "MixtureOfAgents"}, "dev-0"),
+    ],
+)
+def test_a_synthesis_is_written_by_a_member_s_first_seat(strategy: Body, synthesiser: str | None) -> None:
+    assert task_of(strategy=strategy).synthesiser == synthesiser
+
+
+def refusal_of(**spec: Any) -> str:
+    with pytest.raises(InvalidSpecError) as refused:
+        check(deliberation(**spec), council(council_spec(seats=9)))
+    return str(refused.value)
+
+
+def test_a_synthesis_by_nobody_is_refused_with_the_members_that_there_are() -> None:
+    assert refusal_of(strategy={"type": "Panel", "synthesis": {"memberRef": "chair"}}) == (
+        "spec.strategy.synthesis.memberRef is chair, but Council architects has no such member: add it to the Council, "
+        "or create another Deliberation that names one of dev"
+    )
+
+
+def test_more_proposals_than_can_be_compared_are_refused_with_the_numbers() -> None:
+    assert "spec.strategy.samples is 8, which makes 72 proposals of the 9 seats" in refusal_of(strategy={"samples": 8})

@@ -36,7 +36,7 @@ def test_a_folder_of_manifests_is_answered(folder: Path, capsys: pytest.CaptureF
     bodies = list(yaml.safe_load_all(output.out))
     assert [body["metadata"]["name"] for body in bodies] == ["why", "how"]
     assert [body["status"]["phase"] for body in bodies] == ["Succeeded", "Succeeded"]
-    assert "why: Succeeded: 3 of 3 proposals, 3 ballots\n" in output.err
+    assert "why: Succeeded: 3 of 3 proposals, 6 ballots\n" in output.err
     assert output.err.endswith("the ledger was kept by memory\n")
 
 

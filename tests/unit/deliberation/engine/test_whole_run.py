@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from deliberation.api.v1alpha1.deliberation import Stop, Topology
+from deliberation.api.v1alpha1.strategy import Stop, Topology
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.report import Report, report

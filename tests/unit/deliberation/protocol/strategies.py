@@ -5,16 +5,9 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from deliberation.api.v1alpha1.deliberation import (
-    Aggregation,
-    Answer,
-    AnswerType,
-    ContextText,
-    Criterion,
-    Stop,
-    Topology,
-)
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, ContextText, Criterion
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,

@@ -9,8 +9,8 @@ from deliberation.api.v1alpha1.deliberation import (
     Answer,
     AnswerType,
     DeliberationSpec,
-    StrategyType,
 )
+from deliberation.api.v1alpha1.strategy import StrategyType
 
 LEAST: dict[str, Any] = {"councilRef": {"name": "architects"}, "question": "Which one?"}
 
@@ -38,7 +38,9 @@ def test_every_field_but_cancel_is_fixed_at_creation() -> None:
         ({"topK": 11}, "topK"),
         ({"quorum": 0}, "quorum"),
         ({"strategy": {"type": "Duel"}}, "strategy.type"),
-        ({"strategy": {"rounds": 2}}, "strategy.rounds"),
+        ({"strategy": {"rounds": 0}}, "strategy.rounds"),
+        ({"strategy": {"layers": 2}}, "strategy.layers"),
+        ({"budget": {"tokens": 0}}, "budget.tokens"),
         ({"rounds": 2}, "rounds"),
         ({"answer": {"type": "Choice", "choices": ["one"]}}, "answer.choices"),
         ({"criteria": [{"name": "speed", "weightMilli": 0}]}, "criteria.0.weightMilli"),
