@@ -88,9 +88,11 @@ def _read_json(text: str, answer: Answer) -> str | None:
 
 
 def _read_choice(text: str, choices: tuple[str, ...]) -> str | None:
-    exact = [choice for choice in choices if choice.strip() == text.strip()]
-    alike = [choice for choice in choices if fold_text(choice) == fold_text(text)]
-    matches = exact or alike
+    bare = text.strip()
+    matches = [choice for choice in choices if choice.strip() == bare]
+    if not matches:
+        folded = fold_text(text)
+        matches = [choice for choice in choices if fold_text(choice) == folded]
     return matches[0] if len(matches) == 1 else None
 
 

@@ -1,6 +1,7 @@
 """What can be asked of a seat: each ask is about one entry, and so about one place in the ledger."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
 
@@ -22,7 +23,7 @@ class Ask:
     turn: int = 0
     tries: int = field(default=1, compare=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the key of the entry that the ask is about."""
         match self.stage:
@@ -35,7 +36,7 @@ class Ask:
             case Stage.SYNTHESISE:
                 return "synthesis"
 
-    @property
+    @cached_property
     def abstention_key(self) -> str:
         """Return the key of the abstention that says why the entry will not come."""
         return f"abstention.{self.stage}.{self.round}.{self.seat}.{self.turn}"

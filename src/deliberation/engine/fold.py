@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from deliberation.aggregation.answers import read_answer
-from deliberation.engine.asks import Ask, Contribution, ask_of
+from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.reading import list_judged
 from deliberation.engine.settling import drop_uncounted, settle
 from deliberation.engine.standing import Rejection, Standing, Wave
@@ -74,7 +74,7 @@ class Folding:
         """Take one record in, or count why it does not count."""
         rejection = self._find_rejection(record)
         if rejection is None and record.entry is not None:
-            self._accept(record.entry)
+            self._accept(record.key, record.entry)
         else:
             self._rejected[str(rejection)] += 1
             if record.key not in self._taken and rejection not in {Rejection.DUPLICATE, Rejection.LATE}:
@@ -175,7 +175,7 @@ class Folding:
         )
         return None if is_complete else Rejection.MALFORMED
 
-    def _accept(self, entry: LedgerEntry) -> None:
+    def _accept(self, key: str, entry: LedgerEntry) -> None:
         match entry:
             case Start():
                 self._started = self._started or entry
@@ -186,11 +186,13 @@ class Folding:
             case Verdict():
                 self._end(entry)
             case Abstention():
-                self._absent[ask_of(entry)] = entry
-                self._close(self._open_abstentions[entry_key(entry)])
+                ask = self._open_abstentions[key]
+                self._absent[ask] = entry
+                self._close(ask)
             case _:
-                self._given[ask_of(entry)] = entry
-                self._close(self._open[entry_key(entry)])
+                ask = self._open[key]
+                self._given[ask] = entry
+                self._close(ask)
 
     def _spoil(self, key: str) -> None:
         """Remember that a place cannot be used. In that of an abstention, even one that can't be read is one."""
