@@ -4,13 +4,12 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from demonstration.kubectl import Body, Kubectl
-from demonstration.steps import CHART, model_folder, model_volume
-from e2e.scene import OPERATOR, SYSTEM
+from demonstration.kubectl import Kubectl
+from demonstration.steps import CHART
+from e2e.scene import OPERATOR, SYSTEM, fresh_namespace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,23 +51,5 @@ def system(cluster: Kubectl) -> Iterator[Kubectl]:
 def namespace(cluster: Kubectl, system: Kubectl) -> Iterator[Kubectl]:
     """Make a namespace for one test; remove it with all that is in it."""
     assert system.namespace == SYSTEM
-    kubectl = cluster.within(f"e2e-{uuid4().hex[:8]}")
-    cluster.run("create", "namespace", kubectl.namespace)
-    yield kubectl
-    for resource in ("deliberations", "councils"):
-        kubectl.run("delete", resource, "--all", "--wait", "--timeout=180s", seconds=190)
-    cluster.delete("namespaces", kubectl.namespace, seconds=300)
-
-
-@pytest.fixture
-def model_claim(cluster: Kubectl, namespace: Kubectl) -> Iterator[Body]:
-    """Make the claim that the sample Council names, over the model that `hack/images model` has prepared."""
-    volume, claim = model_volume(
-        model_folder(), namespace=namespace.namespace, volume_name=f"models-{namespace.namespace}"
-    )
-    cluster.apply(volume)
-    namespace.apply(claim)
-    yield claim
-    namespace.run("delete", "deliberations,councils", "--all", "--wait", "--timeout=180s", seconds=190)
-    namespace.delete("persistentvolumeclaims", claim["metadata"]["name"])
-    cluster.delete("persistentvolumes", volume["metadata"]["name"])
+    with fresh_namespace(cluster) as kubectl:
+        yield kubectl

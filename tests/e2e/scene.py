@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nats
+import yaml
 from nats.aio.client import Client
 
 from deliberation.protocol import streams, subjects
@@ -30,6 +32,11 @@ QUESTION = "Which of our services should move to the new cluster first, and why?
 def sample(name: str) -> Path:
     """Return the path of one of docs/samples."""
     return SAMPLES / f"{name}.yaml"
+
+
+def sample_name(name: str) -> str:
+    """Return what the object of a sample is called."""
+    return str(yaml.safe_load(sample(name).read_text())["metadata"]["name"])
 
 
 def simulated_model(**model: int) -> Body:
@@ -137,6 +144,17 @@ def statistics(kubectl: Kubectl, server: str) -> Body:
     """Return what a simulated server counts: all calls that it answered, and how many it had answered before."""
     path = f"/api/v1/namespaces/{kubectl.namespace}/services/{server}:8000/proxy/stats"
     return dict(json.loads(kubectl.run("get", "--raw", path)))
+
+
+@contextmanager
+def fresh_namespace(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Make a namespace; remove it in the end with all that is in it, Deliberations before their Councils."""
+    kubectl = cluster.within(f"e2e-{uuid4().hex[:8]}")
+    cluster.run("create", "namespace", kubectl.namespace)
+    yield kubectl
+    for resource in ("deliberations", "councils"):
+        kubectl.run("delete", resource, "--all", "--wait", "--timeout=180s", seconds=190)
+    cluster.delete("namespaces", kubectl.namespace, seconds=300)
 
 
 def await_gone(kubectl: Kubectl, *objects: str, seconds: int = FAULT_SECONDS) -> None:

@@ -1,7 +1,5 @@
 """The whole length of it: kubectl, operator, RayJob, actors, model server, NATS, and the answer in the status."""
 
-import pytest
-
 from demonstration.kubectl import Kubectl
 from e2e.scene import (
     await_answer,
@@ -15,32 +13,6 @@ from e2e.scene import (
 )
 
 COUNCILS = ("dev", "qa", "architect", "devops", "data")
-
-
-@pytest.mark.usefixtures("model_claim")
-def test_the_sample_council_answers_by_a_real_model(namespace: Kubectl) -> None:
-    namespace.apply(sample("council"))
-    assert await_ready(namespace, "reviewers")["status"]["simulated"] is False
-
-    namespace.apply(sample("deliberation"))
-    status = await_answer(namespace, "slow-shop")["status"]
-    assert status["phase"] == "Succeeded"
-    assert status["simulated"] is False
-    assert status["strategy"]["resolved"] == "Panel"
-    assert status["result"]["answer"].strip()
-    ranks = [proposal["rank"] for proposal in status["proposals"]]
-    assert ranks == sorted(ranks)
-    seats = {proposal["seat"] for proposal in status["proposals"]}
-    abstained = {abstention["seat"] for abstention in status["votes"]["abstentions"]}
-    assert len(seats | abstained) == 3
-    assert status["usage"]["promptTokens"] > 0
-    assert status["usage"]["completionTokens"] > 0
-    assert status["usage"]["calls"] >= len(seats)
-
-    namespace.apply(sample("deliberation-vote"))
-    vote = await_answer(namespace, "release-today")["status"]
-    assert vote["strategy"]["resolved"] == "Vote"
-    assert vote["result"]["answer"] in {"release", "wait"}
 
 
 def test_the_simulated_sample_says_that_it_is_simulated(namespace: Kubectl) -> None:
