@@ -26,7 +26,7 @@ def read_completion(body: bytes) -> Reply:
         raise MalformedReplyError("it has no choices")
     message = choices[0].get("message")
     if not isinstance(message, dict):
-        raise MalformedReplyError("its first choice has no message")
+        raise MalformedReplyError("it has no message in its first choice")
     text = message.get("content")
     finish_reason = choices[0].get("finish_reason")
     return Reply(

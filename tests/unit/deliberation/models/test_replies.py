@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deliberation.models.replies import (
@@ -31,6 +31,7 @@ JSON = st.recursive(
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+@example(b'{"choices":[{}]}')
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     for read in (read_completion, read_model_names):
         try:
