@@ -55,6 +55,8 @@ PROPOSAL: Body = {
     "stderrMilli": 10,
     "criteria": [{"name": "clarity", "meanMilli": 4000, "ballots": 2}],
     "ballots": 2,
+    "firstPlaceVotes": 1,
+    "pairwiseWins": 2,
     "votesMilli": 1000,
     "tokens": 12,
 }
@@ -71,15 +73,35 @@ DELIBERATION_STATUS: Body = {
     "strategy": {"resolved": "Panel", "reason": "answer.type is Text"},
     "simulated": True,
     "answer": "Postgres, for its backups",
-    "result": {"answer": "Postgres", "type": "Text", "proposalId": "dev-0", "rationale": "because", "tied": False},
+    "result": {
+        "answer": "Postgres",
+        "type": "Text",
+        "unit": "GiB",
+        "proposalId": "dev-0",
+        "synthesised": False,
+        "rationale": "because",
+        "tied": False,
+    },
     "proposals": [PROPOSAL],
     "votes": {
         "counts": [{"answer": "Postgres", "seats": 2, "weightMilli": 2000}],
         "winnerShareMilli": 1000,
         "marginMilli": 500,
-        "abstentions": [{"seat": "dev-2", "stage": "judge", "reason": "Truncated", "message": ""}],
+        "abstentions": [{"seat": "dev-2", "stage": "judge", "round": 0, "reason": "Truncated", "message": ""}],
     },
-    "agreement": {"summary": "W=0.84", "kendallWMilli": 840, "judges": 3},
+    "dissent": [{"seats": ["dev-1"], "proposals": 1, "position": "MySQL", "reason": "known"}],
+    "agreement": {
+        "summary": "W=0.84",
+        "kendallWMilli": 840,
+        "pairwiseMilli": 900,
+        "condorcetWinner": "dev-0",
+        "cycle": False,
+        "judges": 3,
+    },
+    "diversity": {"meanDistanceMilli": 700, "clusters": 2, "models": 1},
+    "effectiveVotes": {"upperBound": 1},
+    "bias": {"positionConsistencyMilli": 900, "lengthScoreCorrelationMilli": -100},
+    "baseline": {"answer": "MySQL", "winnerShareMilli": 500, "marginMilli": 0, "changed": True},
     "warnings": ["LowAgreement"],
     "usage": {
         "calls": 6,
@@ -96,7 +118,7 @@ DELIBERATION_STATUS: Body = {
         "engineVersion": "0.1.0",
         "models": [{"name": "small", "model": "small", "revision": "r1", "simulated": True}],
     },
-    "transcriptRef": {"stream": "COUNCIL_LEDGER", "subject": "council.v1.default.ledger.u.1.>"},
+    "transcriptRef": {"stream": "COUNCIL_LEDGER", "subject": "council.v1.default.ledger.u.1.>", "sha256": "0" * 64},
 }
 
 

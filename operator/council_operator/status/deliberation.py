@@ -179,12 +179,19 @@ def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standin
         result=facts.result,
         proposals=facts.proposals,
         votes=facts.votes,
+        dissent=facts.dissent,
         agreement=facts.agreement,
+        diversity=facts.diversity,
+        effective_votes=facts.effective_votes,
+        bias=facts.bias,
+        baseline=facts.baseline,
         warnings=facts.warnings,
         usage=facts.usage,
         reproducibility=facts.reproducibility,
         transcript_ref=TranscriptReference(
-            stream=streams.LEDGER.name, subject=subjects.ledger(run_of(observed.body, task))
+            stream=streams.LEDGER.name,
+            subject=subjects.ledger(run_of(observed.body, task)),
+            sha256=facts.transcript_sha256,
         ),
     )
 

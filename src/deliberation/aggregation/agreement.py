@@ -55,14 +55,12 @@ def kendall_w(scores: Scores) -> Fraction | None:
     - Ties get the mean of their ranks, and S_max shrinks by the share of the rankings' variance that ties took away:
       Kendall's correction, where every judge ranks all items. Elsewhere it can overshoot, and W is kept at 1.
 
-    None when it is not defined: fewer than two judges, nothing that two orders could differ in, or nothing but ties.
-
-    Raises:
-        ValueError: a judge left out another item than itself, or ranked itself.
+    None when it is not defined: fewer than two judges, nothing that two orders could differ in, nothing but ties, or a
+    judge who left out another item than itself, or ranked itself.
     """
     items = {item for ranked in scores.values() for item in ranked}
     if any(ranked.keys() != items - {judge} for judge, ranked in scores.items()):
-        raise ValueError("every judge must rank every item but itself")
+        return None
     ranks = [double_ranks(ranked) for ranked in scores.values()]
     sums = [sum(ranking.get(item, 0) for ranking in ranks) for item in items]
     untied = sum(_squares_without_ties(len(ranking)) for ranking in ranks)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 MAX_TOKENS = 1000
-"""Words of a text that are looked at, from its beginning, so that long texts cost bounded time."""
+MAX_CHARACTERS = 10_000
+"""Words and characters of a text that are looked at, from its beginning, so that long texts cost bounded time."""
 
 SAME = 0.5
 """Texts of at most this distance say the same: they have at least half of their three-word sequences in common."""
@@ -43,7 +44,7 @@ def measure_diversity(texts: Mapping[str, str]) -> Diversity:
 
 
 def _grams(text: str) -> frozenset[tuple[str, ...]]:
-    words = [found.group() for found in islice(_TOKEN.finditer(text.casefold()), MAX_TOKENS)]
+    words = [found.group() for found in islice(_TOKEN.finditer(text[:MAX_CHARACTERS].casefold()), MAX_TOKENS)]
     if len(words) < _GRAM:
         return frozenset({tuple(words)})
     return frozenset(zip(words, words[1:], words[2:], strict=False))

@@ -1,27 +1,26 @@
-"""From proposals and ballots to an order, with its ties."""
+"""From proposals and ballots to an order, with its ties, by the rule that the task declares."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from deliberation.aggregation.agreement import kendall_w
 from deliberation.aggregation.answers import read_answer
-from deliberation.aggregation.plurality import Cluster, Vote, count_votes
-from deliberation.aggregation.scores import Estimate, estimate, is_ahead, order_key, standardise
-from deliberation.api.v1alpha1.deliberation import Criterion
+from deliberation.aggregation.borda import borda
+from deliberation.aggregation.bradley_terry import bradley_terry
+from deliberation.aggregation.comparisons import count_pairwise_wins
+from deliberation.aggregation.copeland import copeland
+from deliberation.aggregation.kemeny import kemeny
+from deliberation.aggregation.plurality import Cluster, Vote, count_first_places, count_votes
+from deliberation.aggregation.scores import Estimate, is_ahead, order_key
+from deliberation.api.v1alpha1.strategy import Aggregation
+from deliberation.engine.judgement import CriterionMean, Judgement, judge
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_preset
-from deliberation.protocol.messages import Proposal, Score, Task
+from deliberation.protocol.messages import Proposal, Task
 
-
-@dataclass(frozen=True)
-class CriterionMean:
-    """The mean of the raw scores, 1 to 5, that one criterion of one proposal got."""
-
-    name: str
-    mean: Fraction
-    ballots: int
+Groups = list[list[str]]
+"""Ids of proposals, best first; those in one group are tied."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ class Place:
     """Where one proposal stands.
 
     `rank` counts from 1 and is shared by proposals that nothing decides between; `tied_with` names those among them
-    that answer otherwise. `score` is a Panel's, `votes_milli` a Vote's: the weight of all seats with the same answer.
+    that answer otherwise. `votes_milli` is the weight of all seats with the same answer, where answers are counted; the
+    rest is there where proposals are judged: `first_places` counts the judges who put none above it, `pairwise_wins`
+    the proposals that it beats by a majority.
     """
 
     proposal: Proposal
@@ -37,29 +38,45 @@ class Place:
     tied_with: tuple[str, ...] = ()
     score: Estimate | None = None
     criteria: tuple[CriterionMean, ...] = ()
+    first_places: int | None = None
+    pairwise_wins: int | None = None
     votes_milli: int | None = None
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """All proposals, best first; a Vote's answers; how far a Panel's judges agree, where that is defined."""
+    """All proposals, best first; the answers, where they are counted; what the judges said, where there are any.
+
+    `exact` is False when the rule was too dear for so many proposals and another one stood in for it.
+    """
 
     places: tuple[Place, ...]
     clusters: tuple[Cluster, ...] = ()
-    kendall_w: Fraction | None = None
+    judgement: Judgement | None = None
+    exact: bool = True
 
     @property
     def winner_share(self) -> Fraction | None:
-        """Return the share of all votes, by weight, that the first answer of a Vote has."""
-        return _share(self.clusters[0].weight_milli, self.clusters) if self.clusters else None
+        """Return the share of all votes, by weight, that the first answer has, where answers are counted."""
+        return find_winner_share(self.clusters)
 
     @property
     def margin(self) -> Fraction | None:
-        """Return the lead of the first answer of a Vote over the next, as a share of all votes."""
-        if not self.clusters:
-            return None
-        runner_up = self.clusters[1].weight_milli if len(self.clusters) > 1 else 0
-        return _share(self.clusters[0].weight_milli - runner_up, self.clusters)
+        """Return the lead of the first answer over the next, as a share of all votes."""
+        return find_margin(self.clusters)
+
+
+def find_winner_share(clusters: tuple[Cluster, ...]) -> Fraction | None:
+    """Return the share of all votes, by weight, that the first answer has; None when nobody voted."""
+    return _share(clusters[0].weight_milli, clusters) if clusters else None
+
+
+def find_margin(clusters: tuple[Cluster, ...]) -> Fraction | None:
+    """Return the lead of the first answer over the next, as a share of all votes; None when nobody voted."""
+    if not clusters:
+        return None
+    runner_up = clusters[1].weight_milli if len(clusters) > 1 else 0
+    return _share(clusters[0].weight_milli - runner_up, clusters)
 
 
 def _share(weight_milli: int, clusters: tuple[Cluster, ...]) -> Fraction:
@@ -69,23 +86,28 @@ def _share(weight_milli: int, clusters: tuple[Cluster, ...]) -> Fraction:
 def rank(task: Task, standing: Standing) -> Ranking:
     """Return the proposals in the order that the task's strategy gives them; the order of arrival plays no part.
 
-    Proposals that nothing decides between still stand in a fixed order: better score, fewer tokens, name of the seat.
+    Proposals that nothing decides between still stand in a fixed order: better score, fewer tokens, id.
     """
     return _judge(task, standing) if get_preset(task).has_judging else _count(task, standing)
 
 
-def _count(task: Task, standing: Standing) -> Ranking:
-    weights = _weights(task)
+def count_answers(task: Task, proposals: Mapping[str, Proposal]) -> tuple[Cluster, ...]:
+    """Return the answers of the proposals, given by id, with the seats' weight behind them, the heaviest first."""
+    weights = {seat.id: seat.weight_milli for seat in task.seats}
     votes = (
         Vote(
-            seat,
+            name,
             read_answer(proposal.answer, task.answer) or proposal.answer,
             weights[proposal.seat],
             proposal.usage.completion_tokens,
         )
-        for seat, proposal in standing.proposals.items()
+        for name, proposal in proposals.items()
     )
-    clusters = count_votes(votes, task.answer)
+    return count_votes(votes, task.answer)
+
+
+def _count(task: Task, standing: Standing) -> Ranking:
+    clusters = count_answers(task, standing.proposals)
     places = [place for cluster in clusters for place in _places_of(cluster, clusters, standing.proposals)]
     return Ranking(tuple(places), clusters)
 
@@ -99,46 +121,68 @@ def _places_of(cluster: Cluster, clusters: tuple[Cluster, ...], proposals: Mappi
 
 
 def _judge(task: Task, standing: Standing) -> Ranking:
-    weighted = _weigh_ballots(task, standing)
-    estimates = _estimate_scores(task, weighted, standing)
-    ordered = sorted(
-        standing.proposals.values(),
-        key=lambda proposal: (
-            order_key(estimates[proposal.id]),
-            proposal.usage.completion_tokens,
-            proposal.seat,
-        ),
-    )
-    given = _scores_by_proposal(standing)
+    judgement = judge(task, standing)
+    precedence = {
+        name: (order_key(judgement.estimates[name]), proposal.usage.completion_tokens, name)
+        for name, proposal in standing.proposals.items()
+    }
+    ordered = sorted(standing.proposals, key=lambda name: precedence[name])
+    groups, exact = _apply_rule(task, judgement, ordered)
+    first_places = _count_first_places(judgement)
+    wins = count_pairwise_wins(judgement.comparisons)
     places: list[Place] = []
-    for group in _tie(ordered, estimates):
+    for group in groups:
         first = len(places) + 1
-        for proposal in group:
-            others = tuple(other.id for other in group if other.answer != proposal.answer)
-            score = estimates[proposal.id]
-            criteria = _average_criteria(task.criteria, given[proposal.id])
-            places.append(Place(proposal, first, others, score if score.count else None, criteria))
-    return Ranking(tuple(places), kendall_w=_find_w(weighted))
+        for name in group:
+            proposal, score = standing.proposals[name], judgement.estimates[name]
+            others = tuple(other for other in group if standing.proposals[other].answer != proposal.answer)
+            criteria = judgement.criteria.get(name, ())
+            was_scored = score if score.count else None
+            places.append(Place(proposal, first, others, was_scored, criteria, first_places.get(name, 0), wins[name]))
+    return Ranking(tuple(places), judgement=judgement, exact=exact)
 
 
-def _find_w(weighted: Mapping[str, Mapping[str, int]]) -> Fraction | None:
-    """Return Kendall's W, or None where it is not defined: judges of different proposals have no common order."""
-    items = {name for scored in weighted.values() for name in scored}
-    is_defined = all(scored.keys() == items - {judge} for judge, scored in weighted.items())
-    return kendall_w(weighted) if is_defined else None
+def _apply_rule(task: Task, judgement: Judgement, ordered: list[str]) -> tuple[Groups, bool]:
+    """Return the proposals in groups of equals, and whether the declared rule put them there exactly.
+
+    Within a group they keep the order in which they are given.
+    """
+    comparisons = judgement.comparisons
+    match task.aggregation:
+        case Aggregation.SCORE_MEAN:
+            return _tie(ordered, judgement.estimates), True
+        case Aggregation.KEMENY:
+            consensus = kemeny(comparisons)
+            levels = {name: -place for place, group in enumerate(consensus.groups) for name in group}
+            return _level(ordered, levels), consensus.exact
+        case Aggregation.BORDA:
+            return _level(ordered, borda(comparisons)), True
+        case Aggregation.COPELAND:
+            return _level(ordered, copeland(comparisons)), True
+        case Aggregation.BRADLEY_TERRY:
+            return _level(ordered, bradley_terry(comparisons)), True
+        case Aggregation.PLURALITY:
+            weights = {seat.id: seat.weight_milli for seat in task.seats}
+            shares = count_first_places(judgement.scores, weights)
+            return _level(ordered, {name: shares.get(name, Fraction(0)) for name in ordered}), True
 
 
-def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[list[Proposal]]:
+def _level(ordered: list[str], values: Mapping[str, Fraction | float]) -> Groups:
+    """Return the proposals in groups of one value, the highest first."""
+    by_value = sorted(ordered, key=lambda name: -values[name])
+    return [list(group) for _, group in groupby(by_value, key=lambda name: values[name])]
+
+
+def _tie(ordered: list[str], estimates: Mapping[str, Estimate]) -> Groups:
     """Return the proposals in groups of equals: each score is tied with the next one that it is not ahead of.
 
     Proposals of one score stand together, whatever their standard errors: their order must not decide who is tied.
     """
-    groups: list[list[Proposal]] = []
-    above: list[Proposal] = []
-    for _, equals in groupby(ordered, key=lambda proposal: order_key(estimates[proposal.id])):
+    groups: Groups = []
+    above: list[str] = []
+    for _, equals in groupby(ordered, key=lambda name: order_key(estimates[name])):
         block = list(equals)
-        leads = (is_ahead(estimates[better.id], estimates[worse.id]) for better in above for worse in block)
-        if all(leads):
+        if all(is_ahead(estimates[better], estimates[worse]) for better in above for worse in block):
             groups.append(list(block))
         else:
             groups[-1].extend(block)
@@ -146,50 +190,11 @@ def _tie(ordered: list[Proposal], estimates: Mapping[str, Estimate]) -> list[lis
     return groups
 
 
-def _weigh_ballots(task: Task, standing: Standing) -> dict[str, dict[str, int]]:
-    """Return for each judge the sum of its scores of each proposal, each times the weight of its criterion."""
-    weights = {criterion.name: criterion.weight_milli for criterion in task.criteria}
-    return {
-        ballot.judge: {
-            score.proposal: sum(weights[name] * value for name, value in score.criteria.items())
-            for score in ballot.scores
-        }
-        for ballot in standing.ballots.values()
-    }
-
-
-def _estimate_scores(task: Task, weighted: Mapping[str, Mapping[str, int]], standing: Standing) -> dict[str, Estimate]:
-    """Return for each proposal the mean of its judges' z-scores, weighted by the judges' seats."""
-    weights = _weights(task)
-    total = sum(criterion.weight_milli for criterion in task.criteria)
-    given: dict[str, list[tuple[float, int]]] = {seat: [] for seat in standing.proposals}
-    for judge, sums in weighted.items():
-        z_scores = standardise({seat: weighted_sum / total for seat, weighted_sum in sums.items()})
-        for seat, z_score in z_scores.items():
-            given[seat].append((z_score, weights[judge]))
-    return {
-        seat: estimate([value for value, _ in pairs], [weight for _, weight in pairs]) for seat, pairs in given.items()
-    }
-
-
-def _scores_by_proposal(standing: Standing) -> dict[str, list[Score]]:
-    given: dict[str, list[Score]] = {seat: [] for seat in standing.proposals}
-    for ballot in standing.ballots.values():
-        for score in ballot.scores:
-            given[score.proposal].append(score)
-    return given
-
-
-def _average_criteria(criteria: tuple[Criterion, ...], given: list[Score]) -> tuple[CriterionMean, ...]:
-    if not given:
-        return ()
-    return tuple(
-        CriterionMean(
-            criterion.name, Fraction(sum(score.criteria[criterion.name] for score in given), len(given)), len(given)
-        )
-        for criterion in criteria
-    )
-
-
-def _weights(task: Task) -> dict[str, int]:
-    return {seat.id: seat.weight_milli for seat in task.seats}
+def _count_first_places(judgement: Judgement) -> dict[str, int]:
+    """Return for each proposal how many judges put none above it."""
+    counts: dict[str, int] = {}
+    for scores in judgement.scores.values():
+        best = max(scores.values(), default=0)
+        for name in (name for name, score in scores.items() if score == best):
+            counts[name] = counts.get(name, 0) + 1
+    return counts

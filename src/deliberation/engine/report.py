@@ -1,17 +1,20 @@
 """What a standing means to a person: the parts of a Deliberation's status that come from the task and its ledger."""
 
 import json
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
+from deliberation.api.v1alpha1.base import StatusModel
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_BYTES,
     MAX_RATIONALE_BYTES,
-    AbstentionStatus,
     Agreement,
-    AnswerCount,
+    Baseline,
+    Bias,
     CriterionScore,
+    Dissent,
+    Diversity,
+    EffectiveVotes,
     ModelRecord,
     Progress,
     RankedProposal,
@@ -23,25 +26,37 @@ from deliberation.api.v1alpha1.deliberation_status import (
 )
 from deliberation.engine import ENGINE_VERSION
 from deliberation.engine.cautions import find_cautions, get_models_of_seats, is_simulated
-from deliberation.engine.ranking import Place, Ranking, rank
+from deliberation.engine.findings import Findings, examine
+from deliberation.engine.ranking import Place, Ranking
 from deliberation.engine.standing import Standing
+from deliberation.engine.telling import (
+    milli,
+    tell_agreement,
+    tell_baseline,
+    tell_bias,
+    tell_dissent,
+    tell_diversity,
+    tell_effective_votes,
+    tell_votes,
+)
 from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Outcome, Task
+from deliberation.protocol.messages import Outcome, Task, entry_key
 from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
 
 MAX_REPORT_BYTES = 24 * 1024
 """Size of a report as JSON: a status is at most 32 KiB, and its conditions and references need room, too."""
 
-_MAX_COUNTS = 26
 _MAX_MODELS = 8
-_MAX_SHORT_TEXT = 256
 
 
 @dataclass(frozen=True)
 class Report:
-    """The parts of a Deliberation's status that the engine knows; absent parts are not known yet."""
+    """The parts of a Deliberation's status that the engine knows; absent parts are not known yet.
+
+    `transcript_sha256` is the digest of all entries that count, in the order of their keys, each as JSON on a line.
+    """
 
     progress: Progress
     strategy: ResolvedStrategy
@@ -49,44 +64,44 @@ class Report:
     result: Result | None
     proposals: tuple[RankedProposal, ...]
     votes: Votes | None
+    dissent: tuple[Dissent, ...]
     agreement: Agreement | None
+    diversity: Diversity | None
+    effective_votes: EffectiveVotes | None
+    bias: Bias | None
+    baseline: Baseline | None
     warnings: tuple[str, ...]
     usage: UsageStatus
     reproducibility: Reproducibility
+    transcript_sha256: str | None
 
     @property
     def json_bytes(self) -> int:
         """Return the report's size as compact JSON in UTF-8."""
-        parts = (
-            self.progress,
-            self.strategy,
-            self.result,
-            self.votes,
-            self.agreement,
-            self.usage,
-            self.reproducibility,
-        )
-        body = [part.to_json() for part in (*parts, *self.proposals) if part is not None]
-        return len(json.dumps([body, self.warnings], ensure_ascii=False, separators=(",", ":")).encode())
+        body = [getattr(self, field.name) for field in fields(self)]
+        return len(json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=StatusModel.to_json).encode())
 
 
 @dataclass(frozen=True)
 class _Detail:
-    """How many bytes of each text a report shows, and at most how many proposals."""
+    """How many bytes of each text a report shows, and at most how many proposals, abstentions and dissenting seats."""
 
     result: int
     answer: int
-    message: int
-    count: int
-    proposals: int
+    text: int
+    dissent: int
+    name: int = 256
+    seats: int = 64
+    proposals: int = 10
+    abstentions: int = 64
 
 
 _DETAILS = (
-    _Detail(result=MAX_ANSWER_BYTES, answer=MAX_ANSWER_BYTES, message=256, count=256, proposals=10),
-    _Detail(result=MAX_ANSWER_BYTES, answer=1024, message=128, count=128, proposals=10),
-    _Detail(result=MAX_ANSWER_BYTES, answer=512, message=64, count=64, proposals=10),
-    _Detail(result=1024, answer=256, message=0, count=32, proposals=10),
-    _Detail(result=512, answer=128, message=0, count=16, proposals=3),
+    _Detail(result=MAX_ANSWER_BYTES, answer=MAX_ANSWER_BYTES, text=256, dissent=256),
+    _Detail(result=MAX_ANSWER_BYTES, answer=1024, text=128, dissent=128),
+    _Detail(result=MAX_ANSWER_BYTES, answer=512, text=64, dissent=64, seats=8),
+    _Detail(result=1024, answer=256, text=32, dissent=32, name=64, seats=2),
+    _Detail(result=512, answer=128, text=16, dissent=16, name=64, seats=1, proposals=3, abstentions=24),
 )
 """From the richest to the poorest, which fits whatever the models write: a test holds the worst case against it."""
 
@@ -97,29 +112,46 @@ def report(task: Task, standing: Standing) -> Report:
     Proposals, votes and agreement are told when the verdict is in; a result only of a run that succeeded. The whole
     texts stay in the ledger, under the digests that the report shows.
     """
-    ranking = rank(task, standing) if standing.verdict else Ranking(())
+    findings = examine(task, standing)
+    digest = _digest(standing) if standing.verdict else None
     for detail in _DETAILS:
-        candidate = _write(task, standing, ranking, detail)
+        candidate = _write(task, standing, findings, detail, digest)
         if candidate.json_bytes <= MAX_REPORT_BYTES:
             break
     return candidate
 
 
-def _write(task: Task, standing: Standing, ranking: Ranking, detail: _Detail) -> Report:
-    verdict = standing.verdict
-    succeeded = verdict is not None and verdict.outcome is Outcome.SUCCEEDED
+def _write(task: Task, standing: Standing, findings: Findings, detail: _Detail, digest: str | None) -> Report:
+    ranking = findings.ranking
+    succeeded = standing.verdict is not None and standing.verdict.outcome is Outcome.SUCCEEDED
+    result = _tell_result(task, standing, ranking, detail) if succeeded and ranking.places else None
     return Report(
         progress=_tell_progress(task, standing),
         strategy=_tell_strategy(task),
         simulated=is_simulated(task),
-        result=_tell_result(task, ranking, detail) if succeeded and ranking.places else None,
+        result=result,
         proposals=_tell_proposals(task, ranking, detail),
-        votes=_tell_votes(standing, ranking, detail),
-        agreement=_tell_agreement(standing, ranking),
-        warnings=find_cautions(task, standing, ranking),
+        votes=tell_votes(task, standing, findings, detail.text, detail.abstentions),
+        dissent=tell_dissent(standing, findings, detail.dissent, detail.seats) if result else (),
+        agreement=tell_agreement(findings),
+        diversity=tell_diversity(findings),
+        effective_votes=tell_effective_votes(findings),
+        bias=tell_bias(findings),
+        baseline=tell_baseline(findings, _find_answer(ranking) if result else None, detail.text),
+        warnings=find_cautions(task, standing, findings),
         usage=tell_usage(task, standing),
-        reproducibility=_tell_reproducibility(task),
+        reproducibility=_tell_reproducibility(task, detail),
+        transcript_sha256=digest,
     )
+
+
+def _digest(standing: Standing) -> str:
+    """Return the digest of the entries that count, whatever the order in which they were written."""
+    entries = {entry_key(entry): entry for entry in standing.list_entries()}
+    digest = sha256()
+    for key in sorted(entries):
+        digest.update(entries[key].encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _tell_progress(task: Task, standing: Standing) -> Progress:
@@ -146,21 +178,28 @@ def _tell_strategy(task: Task) -> ResolvedStrategy:
     )
 
 
-def _tell_result(task: Task, ranking: Ranking, detail: _Detail) -> Result:
-    best = ranking.places[0]
-    answer = ranking.clusters[0].answer if ranking.clusters else best.proposal.answer
+def _find_answer(ranking: Ranking) -> str:
+    """Return the answer that the order puts first; of counted answers, the one that stands for all that are alike."""
+    return ranking.clusters[0].answer if ranking.clusters else ranking.places[0].proposal.answer
+
+
+def _tell_result(task: Task, standing: Standing, ranking: Ranking, detail: _Detail) -> Result:
+    synthesis, best = standing.synthesis, ranking.places[0]
+    rationale = synthesis.rationale if synthesis else best.proposal.rationale
     return Result(
-        answer=cut(answer, detail.result),
+        answer=cut(synthesis.answer if synthesis else _find_answer(ranking), detail.result),
         type=task.answer.type.value,
-        proposal_id=best.proposal.seat,
-        rationale=cut(best.proposal.rationale, min(detail.result, MAX_RATIONALE_BYTES)),
-        tied=bool(best.tied_with),
+        unit=task.answer.unit,
+        proposal_id=None if synthesis else best.proposal.id,
+        synthesised=synthesis is not None,
+        rationale=cut(rationale, min(detail.result, MAX_RATIONALE_BYTES)),
+        tied=bool(best.tied_with) and synthesis is None,
     )
 
 
 def _tell_proposals(task: Task, ranking: Ranking, detail: _Detail) -> tuple[RankedProposal, ...]:
     shown = ranking.places[: min(task.top_k, detail.proposals)]
-    ids = {place.proposal.seat for place in shown}
+    ids = {place.proposal.id for place in shown}
     return tuple(_tell_proposal(task, place, ids, detail) for place in shown)
 
 
@@ -171,67 +210,30 @@ def _tell_proposal(task: Task, place: Place, shown: set[str], detail: _Detail) -
     model_names = {model.name: model.model_name for model in task.models}
     answer = cut(proposal.answer, detail.answer)
     return RankedProposal(
-        id=proposal.seat,
+        id=proposal.id,
         rank=place.rank,
         tied_with=tuple(other for other in place.tied_with if other in shown),
         member=seat.member,
         seat=proposal.seat,
-        model=cut(model_names.get(seat.model, seat.model), _MAX_SHORT_TEXT),
+        model=cut(model_names.get(seat.model, seat.model), detail.name),
         answer=answer,
         truncated=len(answer) < len(proposal.answer),
         sha256=sha256(proposal.answer.encode()).hexdigest(),
-        score_milli=_milli(score.mean) if score else None,
-        stderr_milli=_milli(score.stderr) if score else None,
+        score_milli=milli(score.mean) if score else None,
+        stderr_milli=milli(score.stderr) if score else None,
         criteria=tuple(
             CriterionScore(name=criterion.name, mean_milli=round(criterion.mean * 1000), ballots=criterion.ballots)
             for criterion in place.criteria
         ),
         ballots=score.count if score else 0,
+        first_place_votes=place.first_places,
+        pairwise_wins=place.pairwise_wins,
         votes_milli=place.votes_milli,
         tokens=proposal.usage.completion_tokens,
     )
 
 
-def _tell_votes(standing: Standing, ranking: Ranking, detail: _Detail) -> Votes | None:
-    """Return who abstained, as soon as anybody has, and the counts of a Vote that is over."""
-    clusters = ranking.clusters
-    if not clusters and not standing.abstentions:
-        return None
-    return Votes(
-        counts=tuple(
-            AnswerCount(
-                answer=cut(cluster.answer, detail.count), seats=len(cluster.seats), weight_milli=cluster.weight_milli
-            )
-            for cluster in clusters[:_MAX_COUNTS]
-        ),
-        winner_share_milli=_milli(ranking.winner_share) if clusters else None,
-        margin_milli=_milli(ranking.margin) if clusters else None,
-        abstentions=tuple(
-            AbstentionStatus(
-                seat=ask.seat,
-                stage=ask.stage.value,
-                reason=abstention.reason.value,
-                message=cut(abstention.message, detail.message),
-            )
-            for ask, abstention in standing.abstentions.items()
-        ),
-    )
-
-
-def _tell_agreement(standing: Standing, ranking: Ranking) -> Agreement | None:
-    """Return how far the judges' rankings agree, or the share of the winning answer; None when neither is defined."""
-    if ranking.winner_share is not None:
-        return Agreement(summary=f"{float(ranking.winner_share):.0%}")
-    if ranking.kendall_w is None:
-        return None
-    return Agreement(
-        summary=f"W={float(ranking.kendall_w):.2f}",
-        kendall_w_milli=_milli(ranking.kendall_w),
-        judges=len(standing.ballots),
-    )
-
-
-def _tell_reproducibility(task: Task) -> Reproducibility:
+def _tell_reproducibility(task: Task, detail: _Detail) -> Reproducibility:
     return Reproducibility(
         seed=task.seed,
         prompt_sha256=sha256(shared_prompt(task).encode("utf-8", "replace")).hexdigest(),
@@ -239,14 +241,10 @@ def _tell_reproducibility(task: Task) -> Reproducibility:
         models=tuple(
             ModelRecord(
                 name=model.name,
-                model=cut(model.model_name, _MAX_SHORT_TEXT),
+                model=cut(model.model_name, detail.name),
                 revision=model.revision,
                 simulated=model.simulated,
             )
             for model in get_models_of_seats(task)[:_MAX_MODELS]
         ),
     )
-
-
-def _milli(value: float | Fraction | None) -> int | None:
-    return None if value is None else round(value * 1000)

@@ -9,11 +9,12 @@ from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, Criterion
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine import ENGINE_VERSION
-from deliberation.engine.cautions import find_cautions
+from deliberation.engine.findings import Findings
 from deliberation.engine.fold import fold
-from deliberation.engine.ranking import Ranking
+from deliberation.engine.ranking import rank
 from deliberation.engine.report import MAX_REPORT_BYTES, Report, report
 from deliberation.engine.step import Finish, step
+from deliberation.engine.telling import tell_agreement
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.messages import (
     Abstention,
@@ -24,6 +25,7 @@ from deliberation.protocol.messages import (
     ResolvedStrategy,
     SeatTask,
     Stage,
+    Synthesis,
     Task,
     Usage,
     Verdict,
@@ -108,6 +110,7 @@ class TestPanel:
             "answer": "aaa",
             "type": "Text",
             "proposalId": "s-0",
+            "synthesised": False,
             "rationale": "",
             "tied": False,
         }
@@ -131,12 +134,20 @@ class TestPanel:
                 {"name": "clarity", "meanMilli": 2500, "ballots": 2},
             ],
             "ballots": 2,
+            "firstPlaceVotes": 1,
+            "pairwiseWins": 1,
             "tokens": 12,
         }
 
     def test_agreement(self) -> None:
         assert self.told.agreement is not None
-        assert self.told.agreement.to_json() == {"summary": "W=1.00", "kendallWMilli": 1000, "judges": 3}
+        assert self.told.agreement.to_json() == {
+            "summary": "W=1.00",
+            "kendallWMilli": 1000,
+            "condorcetWinner": "s-0",
+            "cycle": False,
+            "judges": 3,
+        }
 
     def test_usage_is_summed_by_stage_with_that_of_abstentions(self) -> None:
         gone = abstain("s-2").model_copy(update={"usage": Usage(calls=2, prompt_tokens=7, completion_tokens=1)})
@@ -186,7 +197,12 @@ class TestVote:
             "abstentions": [],
         }
         assert told.agreement is not None
-        assert told.agreement.to_json() == {"summary": "67%", "judges": 0}
+        assert told.agreement.to_json() == {
+            "summary": "67%",
+            "pairwiseMilli": 333,
+            "cycle": False,
+            "judges": 0,
+        }
         assert [place.votes_milli for place in told.proposals] == [2000, 2000, 1000]
 
     def test_a_tie_is_told(self) -> None:
@@ -199,7 +215,7 @@ class TestVote:
         votes = report_on(VOTE, propose("s-0"), gone, propose("s-2")).votes
         assert votes is not None
         assert votes.to_json()["abstentions"] == [
-            {"seat": "s-1", "stage": "propose", "reason": "Truncated", "message": "why"}
+            {"seat": "s-1", "stage": "propose", "round": 0, "reason": "Truncated", "message": "why"}
         ]
 
 
@@ -244,65 +260,109 @@ def test_what_another_run_needs_to_be_comparable() -> None:
     }
 
 
-class TestCautions:
-    def test_a_mixed_council_that_agrees_has_none(self) -> None:
-        other = ModelAddress(name="other", base_url="u", model_name="other")
-        seats = (*PANEL.seats[:2], PANEL.seats[2].model_copy(update={"model": "other"}))
-        task = PANEL.model_copy(update={"models": (*PANEL.models, other), "seats": seats})
-        assert report_on(task, *all_proposals(), *BALLOTS).warnings == ()
+class TestDissent:
+    def test_every_answer_that_lost_is_told_with_its_seats_and_reasons(self) -> None:
+        task = build_vote(5)
+        reasoned = propose("s-3", "up").model_copy(update={"rationale": "it is sunny"})
+        told = report_on(task, *(propose(f"s-{i}", a) for i, a in enumerate(("left", "left", "right"))), reasoned)
+        assert [dissent.to_json() for dissent in told.dissent] == [
+            {"seats": ["s-2"], "proposals": 1, "position": "right", "reason": ""},
+            {"seats": ["s-3"], "proposals": 1, "position": "up", "reason": "it is sunny"},
+        ]
 
-    def test_one_model_under_two_names_is_one(self) -> None:
-        twin = PANEL.models[0].model_copy(update={"name": "twin", "base_url": "elsewhere"})
-        seats = (*PANEL.seats[:2], PANEL.seats[2].model_copy(update={"model": "twin"}))
-        task = PANEL.model_copy(update={"models": (*PANEL.models, twin), "seats": seats})
-        [warning] = report_on(task).warnings
-        assert warning.startswith("HomogeneousCouncil: all 3 seats use one model")
-
-    def test_a_single_seat_is_no_homogeneous_council(self) -> None:
-        assert report_on(build_task(1), propose("s-0")).warnings == ()
-
-    def test_a_simulated_model_is_told_though_only_one_seat_uses_it(self) -> None:
-        task = build_task(2, models=(PANEL.models[0].model_copy(update={"simulated": True}),))
-        told = report_on(task, outcome=None)
-        assert told.simulated
-        assert told.warnings[0].startswith("Simulated: ")
-
-    def test_an_unused_simulated_model_is_not_told(self) -> None:
-        idle = ModelAddress(name="idle", base_url="u", model_name="m", simulated=True)
-        told = report_on(build_task(2, models=(*PANEL.models, idle)), outcome=None)
-        assert not told.simulated
-        assert not any(warning.startswith("Simulated") for warning in told.warnings)
-
-    def test_abstentions_and_cut_off_answers_are_counted(self) -> None:
-        cut_off = propose("s-0").model_copy(update={"cut_off": True})
-        entries = (cut_off, propose("s-1"), abstain("s-2"), ballot("s-0", {"s-1": 3}), abstain("s-1", Stage.JUDGE))
-        assert report_on(PANEL, *entries).warnings[1:] == (
-            "QuorumPartial: 1 of 3 seats gave no proposal",
-            "BallotsPartial: 1 of 2 judges gave no ballot",
-            "CutOff: 1 of 2 answers met the token limit and end in the middle; raise the members' sampling.maxTokens",
+    def test_judged_texts_that_say_the_same_as_the_best_do_not_dissent(self) -> None:
+        proposals = (
+            propose("s-0", "go left now, quickly"),
+            propose("s-1", "stay"),
+            propose("s-2", "go left now, quickly!"),
         )
+        told = report_on(PANEL, *proposals, *BALLOTS)
+        assert [dissent.seats for dissent in told.dissent] == [("s-1",)]
 
-    def test_judges_in_a_circle_agree_little(self) -> None:
-        circle = (
-            ballot("s-0", {"s-1": 2, "s-2": 1}),
-            ballot("s-1", {"s-2": 5, "s-0": 4}),
-            ballot("s-2", {"s-0": 4, "s-1": 3}),
-        )
-        told = report_on(PANEL, *all_proposals(), *circle)
-        assert told.warnings[-1] == "LowAgreement: the judges' rankings differ much, W=0.00"
-        assert report_on(PANEL, *all_proposals(), *circle, outcome=None).warnings == told.warnings[:-1]
+    def test_without_a_result_nobody_dissents(self) -> None:
+        assert report_on(VOTE, propose("s-0"), propose("s-1", "up"), outcome=Outcome.CANCELLED).dissent == ()
 
-    @pytest.mark.parametrize(("kendall_w", "warnings"), [(Fraction(49, 100), 1), (Fraction(1, 2), 0)])
-    def test_half_is_enough_agreement_of_judges(self, kendall_w: Fraction, warnings: int) -> None:
-        standing = stand(PANEL, verdict_on())
-        cautions = find_cautions(PANEL, standing, Ranking((), kendall_w=kendall_w))
-        assert [caution.startswith("LowAgreement") for caution in cautions].count(True) == warnings
 
-    def test_a_vote_needs_more_than_half_to_agree(self) -> None:
-        split = report_on(build_vote(4), *(propose(f"s-{i}", ("left", "right")[i % 2]) for i in range(4)))
-        assert split.warnings[-1] == "LowAgreement: no answer has more than half of the votes; the first has 50%"
-        clear = report_on(VOTE, propose("s-0", "left"), propose("s-1", "left"), propose("s-2", "right"))
-        assert not any(warning.startswith("LowAgreement") for warning in clear.warnings)
+class TestMeasures:
+    def test_diversity_and_effective_votes(self) -> None:
+        told = report_on(PANEL, propose("s-0", "aaa"), propose("s-1", "bb"), propose("s-2", "bb"), *BALLOTS)
+        assert told.diversity is not None
+        assert told.diversity.to_json() == {"meanDistanceMilli": 667, "clusters": 2, "models": 1}
+        assert told.effective_votes is not None
+        assert told.effective_votes.to_json() == {"upperBound": 1}
+
+    def test_bias(self) -> None:
+        assert report_on(PANEL, *all_proposals()).bias is None
+        task = PANEL.model_copy(update={"orders": 2})
+        again = tuple(given.model_copy(update={"order": 1}) for given in BALLOTS)
+        proposals = (propose(f"s-{i}", "x" * (4 - i)) for i in range(3))
+        bias = report_on(task, *proposals, *BALLOTS, *again).bias
+        assert bias is not None
+        assert bias.to_json() == {"positionConsistencyMilli": 1000, "lengthScoreCorrelationMilli": 1000}
+
+    def test_of_nobody_nothing_is_measured(self) -> None:
+        told = report_on(PANEL, outcome=Outcome.NO_QUORUM)
+        assert (told.diversity, told.effective_votes, told.agreement, told.bias) == (None, None, None, None)
+
+    def test_where_w_is_not_defined_pairs_of_judges_sum_agreement_up(self) -> None:
+        ranking = rank(PANEL, stand(PANEL, *all_proposals(), *BALLOTS))
+        agreement = tell_agreement(Findings(ranking, pairwise=Fraction(3, 4)))
+        assert agreement is not None
+        assert agreement.summary == "P=0.75"
+        assert tell_agreement(Findings(ranking)) is None
+
+
+def test_a_debate_is_told_beside_the_vote_before_it() -> None:
+    task = build_task(3, ResolvedStrategy.DEBATE, answer=CHOICE, keep_if_majority=False)
+    first = [propose(f"s-{i}", answer) for i, answer in enumerate(("left", "right", "right"))]
+    last = [propose(f"s-{i}", "left").model_copy(update={"round": 1}) for i in range(3)]
+    told = report_on(task, *first, *last)
+    assert told.result is not None
+    assert told.result.answer == "left"
+    assert told.baseline is not None
+    assert told.baseline.to_json() == {
+        "answer": "right",
+        "winnerShareMilli": 667,
+        "marginMilli": 333,
+        "changed": True,
+    }
+    unchanged = report_on(task, *first, last[0].model_copy(update={"answer": "up"}), abstain("s-1"), abstain("s-2"))
+    assert unchanged.baseline is not None
+    assert not unchanged.baseline.changed
+
+
+def test_a_synthesis_is_the_result_with_the_dissent_beside_it() -> None:
+    task = PANEL.model_copy(update={"synthesiser": "s-2"})
+    synthesis = Synthesis(seat="s-2", answer="all of it", rationale="each has a point")
+    told = report_on(task, propose("s-0", "aaa"), propose("s-1", "bb"), propose("s-2", "c"), *BALLOTS, synthesis)
+    assert told.result is not None
+    assert told.result.to_json() == {
+        "answer": "all of it",
+        "type": "Text",
+        "synthesised": True,
+        "rationale": "each has a point",
+        "tied": False,
+    }
+    assert [dissent.position for dissent in told.dissent] == ["bb", "c"]
+    assert [place.id for place in told.proposals] == ["s-0", "s-1", "s-2"]
+
+
+def test_a_quantity_is_told_with_its_unit() -> None:
+    task = build_vote(2, answer=Answer(type=AnswerType.NUMBER, unit="ms"))
+    result = report_on(task, propose("s-0", "40"), propose("s-1", "40")).result
+    assert result is not None
+    assert (result.answer, result.unit) == ("40", "ms")
+
+
+def test_the_digest_is_of_what_counts_whatever_the_order_in_which_it_came() -> None:
+    entries = (*all_proposals(), *BALLOTS)
+    digest = report_on(PANEL, *entries).transcript_sha256
+    lines = b"".join(entry.encode() + b"\n" for entry in sorted(entries, key=entry_key))
+    assert digest == sha256(lines).hexdigest()
+    shuffled = (*all_proposals()[::-1], *BALLOTS[::-1], verdict_on(*entries), propose("s-0", "late"))
+    assert report(PANEL, stand(PANEL, *shuffled)).transcript_sha256 == digest
+    assert report_on(PANEL, *entries[:-1]).transcript_sha256 != digest
+    assert report_on(PANEL, *entries, outcome=None).transcript_sha256 is None
 
 
 def longest_id(number: int) -> str:
@@ -359,7 +419,10 @@ def test_a_report_is_bounded_whatever_the_models_write(
         assert len(place.answer.encode()) >= 100
         assert place.truncated
         assert place.sha256 == sha256(whole.encode()).hexdigest()
-    assert told.votes is None or len(told.votes.abstentions) == abstaining + len(silent)
+    told_gone = len(told.votes.abstentions) if told.votes else 0
+    assert told.progress.abstentions == len(gone) + len(silent)
+    assert min(told.progress.abstentions, 24) <= told_gone
+    assert len(told.dissent) == min(64, len(told.dissent) and len(proposing) - 1)
     fields = {field: getattr(told, field) for field in Report.__dataclass_fields__}
     body = DeliberationStatus(**fields).to_json()
     assert len(json.dumps(body, ensure_ascii=False).encode()) < 30 * 1024
