@@ -1,0 +1,1 @@
+"""`hack/mutate`: which changes of the pure core no test would notice."""

@@ -1,0 +1,80 @@
+"""From what mutmut tells to a verdict. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+ALLOWED_PERCENT = 5
+"""Most survivors, as a share of all mutants that were tried."""
+
+_RESULT = re.compile(r"^\s*(?P<name>\S+): (?P<verdict>.+)$")
+
+KILLED = frozenset({"killed", "timeout", "caught by type check", "segfault"})
+"""Verdicts of mutants that a test noticed; one that makes a test run for ever is noticed, too."""
+
+UNTRIED = frozenset({"not checked", "skipped", "check was interrupted by user"})
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """Changes that change nothing a user could notice: which, as a pattern of the diff's lines, and why."""
+
+    pattern: str
+    reason: str
+
+    def explains(self, change: str) -> bool:
+        """Return whether the change is one of these."""
+        return re.search(self.pattern, change) is not None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the mutants that were tried. `survivors` are told by their changes, by name."""
+
+    tried: int
+    equivalent: int
+    survivors: Mapping[str, str]
+
+    @property
+    def percent(self) -> float:
+        """Return the share of survivors."""
+        return 100 * len(self.survivors) / self.tried if self.tried else 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether few enough survive."""
+        return self.tried > 0 and self.percent <= ALLOWED_PERCENT
+
+
+def read_results(text: str, selected: Iterable[str]) -> dict[str, str]:
+    """Return the verdict of each mutant of the selected modules, from what `mutmut results --all true` prints."""
+    prefixes = tuple(f"{module}." for module in selected)
+    found = (match for line in text.splitlines() if (match := _RESULT.match(line)))
+    return {match["name"]: match["verdict"] for match in found if match["name"].startswith(prefixes)}
+
+
+def read_change(diff: str) -> str:
+    """Return the changed lines of a diff, each with its sign and without its indentation."""
+    lines = (line for line in diff.splitlines() if re.match(r"[+-](?![+-]{2} )", line))
+    return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines)
+
+
+def tally(verdicts: Mapping[str, str], changes: Mapping[str, str], equivalents: Iterable[Equivalent]) -> Tally:
+    """Return the tally; `changes` tells those of all mutants that no test noticed."""
+    known = tuple(equivalents)
+    tried = {name: verdict for name, verdict in verdicts.items() if verdict not in UNTRIED}
+    alive = {name: changes[name] for name, verdict in tried.items() if verdict not in KILLED}
+    survivors = {name: change for name, change in alive.items() if not any(one.explains(change) for one in known)}
+    return Tally(len(tried), len(alive) - len(survivors), survivors)
+
+
+def tabulate(verdicts: Mapping[str, str]) -> str:
+    """Return how many mutants of each module have which verdict."""
+    modules: dict[str, Counter[str]] = {}
+    for name, verdict in verdicts.items():
+        modules.setdefault(name.rpartition(".")[0], Counter())[verdict] += 1
+    return "\n".join(
+        f"{module:<44}{', '.join(f'{number} {verdict}' for verdict, number in sorted(counts.items()))}"
+        for module, counts in sorted(modules.items())
+    )
