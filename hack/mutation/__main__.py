@@ -23,12 +23,8 @@ PACKAGES = ("deliberation.protocol", "deliberation.aggregation", "deliberation.e
 def main() -> int:
     """Run, and return the exit status: 1 if more survive than are allowed."""
     parser = argparse.ArgumentParser(prog="hack/mutate", description=__doc__)
-    parser.add_argument(
-        *("modules",),
-        nargs="*",
-        metavar="MODULE",
-        help=f"such as deliberation.engine.fold (default: {', '.join(PACKAGES)})",
-    )
+    usual = f"such as deliberation.engine.fold (default: {', '.join(PACKAGES)})"
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=usual)
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="mutants to try at a time (%(default)s)")
     wanted = parser.parse_args()
     modules = tuple(wanted.modules) or PACKAGES

@@ -1,17 +1,16 @@
 """What a Deliberation costs: the server's count, the status, and the formulas of every strategy say the same."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from deliberation.engine.asks import Contribution, ask_of
+from deliberation.engine.asks import ask_of
 from deliberation.engine.fold import fold
 from deliberation.engine.request import build_request
-from deliberation.engine.standing import Standing
 from deliberation.local.operator import Finished
 from deliberation.models.simulated.prefix_cache import count_tokens
-from deliberation.protocol.messages import Stage, Task
 from simulation.scene import deliberate, only
 
 CLOSED = {"type": "Choice", "choices": ["red", "green", "blue"]}
@@ -19,22 +18,39 @@ CLOSED = {"type": "Choice", "choices": ["red", "green", "blue"]}
 
 @dataclass(frozen=True)
 class Preset:
-    """A strategy, and how many calls each of its stages makes for N seats."""
+    """A strategy with its parameters, and how many calls each of its stages makes."""
 
     name: str
     spec: dict[str, Any]
     calls: dict[str, int]
-    seats: int = 3
+    seats: int = 4
 
     def __str__(self) -> str:
         return f"{self.name}-{self.seats}"
 
 
+def preset(kind: str, calls: dict[str, int], seats: int = 4, answer: Any = None, **strategy: Any) -> Preset:
+    spec = {"strategy": {"type": kind, **strategy}, **({"answer": answer} if answer else {})}
+    return Preset("-".join((kind, *strategy)), spec, calls, seats)
+
+
 PRESETS = [
-    *(Preset("Vote", {"answer": CLOSED}, {"propose": n}, n) for n in (1, 3, 8)),
-    *(Preset("Panel", {}, {"propose": n, "judge": 2 * n}, n) for n in (2, 3, 8)),
-    Preset("Panel", {}, {"propose": 1}, 1),
-    Preset("Panel", {"answer": CLOSED, "strategy": {"type": "Panel"}}, {"propose": 4, "judge": 8}, 4),
+    *(preset("Vote", {"propose": n}, n, CLOSED) for n in (1, 3, 8)),
+    preset("Vote", {"propose": 3 * 4}, 3, CLOSED, samples=4),
+    preset("Panel", {"propose": 1}, 1),
+    *(preset("Panel", {"propose": n, "judge": 2 * n}, n) for n in (2, 3, 8)),
+    preset("Panel", {"propose": 4, "judge": 4}, answer=CLOSED, orders=1),
+    preset("Panel", {"propose": 4 * 2, "judge": 2 * 4}, samples=2),
+    preset("Panel", {"propose": 4, "judge": 8, "synthesise": 1}, synthesis={}),
+    preset("Critique", {"propose": 4, "critique": 4, "exchange": 4, "judge": 8}),
+    preset("Critique", {"propose": 4, "critique": 8, "exchange": 8, "judge": 4}, rounds=2, orders=1),
+    preset("Debate", {"propose": 4, "exchange": 4}, answer=CLOSED, keepIfMajority=False),
+    *(
+        preset("Debate", {"propose": 5, "exchange": 15}, 5, CLOSED, keepIfMajority=False, rounds=3, topology=topology)
+        for topology in ("Full", "Ring", "Star")
+    ),
+    preset("MixtureOfAgents", {"propose": 4, "synthesise": 1}),
+    preset("MixtureOfAgents", {"propose": 4, "exchange": 8, "synthesise": 1}, rounds=3),
 ]
 
 
@@ -65,19 +81,13 @@ async def test_every_stage_reads_its_prompts_and_writes_its_replies(preset: Pres
 
 def measure(finished: Finished) -> tuple[dict[str, int], dict[str, int]]:
     """Return, by stage, the tokens of all prompts as the engine writes them anew, and of all replies in the ledger."""
-    task, standing = stand(finished)
-    prompts: dict[str, int] = {}
-    replies: dict[str, int] = {}
-    entries: tuple[Contribution, ...] = (*standing.proposals.values(), *standing.ballots.values())
-    for entry in entries:
-        ask = ask_of(entry)
-        seen = Standing() if ask.stage is Stage.PROPOSE else standing
-        [message] = build_request(task, seen, ask).messages
-        prompts[ask.stage] = prompts.get(ask.stage, 0) + count_tokens(message["content"])
-        replies[ask.stage] = replies.get(ask.stage, 0) + entry.usage.completion_tokens
-    return prompts, replies
-
-
-def stand(finished: Finished) -> tuple[Task, Standing]:
     assert finished.task is not None
-    return finished.task, fold(finished.task, finished.ledger)
+    standing = fold(finished.task, finished.ledger)
+    prompts: Counter[str] = Counter()
+    replies: Counter[str] = Counter()
+    for entry in standing.list_entries():
+        ask = ask_of(entry)
+        [message] = build_request(finished.task, standing, ask).messages
+        prompts[ask.stage.value] += count_tokens(message["content"])
+        replies[ask.stage.value] += entry.usage.completion_tokens
+    return prompts, replies

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from deliberation.engine.asks import Contribution, ask_of
+from deliberation.engine.asks import ask_of
 from deliberation.engine.fold import fold
 from deliberation.engine.request import build_request
-from deliberation.engine.standing import Standing
 from deliberation.local.operator import Finished
 from deliberation.models import client
 from deliberation.models.simulated.prefix_cache import BLOCK_CHARACTERS, BLOCK_TOKENS
@@ -24,15 +23,13 @@ from simulation.scene import deliberate, only
 CONTEXT = [{"name": "report", "text": "The shop answers in nine seconds instead of one. " * 40}]
 
 
-def prompts_of(finished: Finished, stage: Stage) -> list[str]:
-    """Return the prompts of a stage, written anew from the ledger."""
+def prompts_of(finished: Finished, *stages: Stage) -> list[str]:
+    """Return the prompts of some stages, written anew from the ledger."""
     assert finished.task is not None
     standing = fold(finished.task, finished.ledger)
-    entries: tuple[Contribution, ...] = (*standing.proposals.values(), *standing.ballots.values())
-    seen = Standing() if stage is Stage.PROPOSE else standing
-    asks = (ask for ask in map(ask_of, entries) if ask.stage is stage)
-    requests = (build_request(finished.task, seen, ask) for ask in asks)
-    return [str(request.messages[0]["content"]) for request in requests]
+    asks = (ask for ask in map(ask_of, standing.list_entries()) if ask.stage in stages)
+    requests = (build_request(finished.task, standing, ask) for ask in asks)
+    return [request.messages[0]["content"] for request in requests]
 
 
 def blocks_of(text: str) -> int:
@@ -55,11 +52,12 @@ async def test_proposals_of_any_number_of_seats_pay_the_shared_beginning_once(se
     assert done.served["promptTokens"] - done.served["cachedTokens"] <= shared + own
 
 
-@pytest.mark.parametrize("spec", [{}, {"answer": {"type": "Boolean"}}], ids=["Panel", "Vote"])
+@pytest.mark.parametrize("kind", ["Vote", "Panel", "Critique", "Debate", "MixtureOfAgents"])
 @pytest.mark.parametrize("seats", [2, 3, 5, 16])
-async def test_no_block_is_computed_twice(spec: dict[str, Any], seats: int) -> None:
-    done = await deliberate(seats, context=CONTEXT, **spec)
-    prompts = [prompt for stage in (Stage.PROPOSE, Stage.JUDGE) for prompt in prompts_of(only(done), stage)]
+async def test_no_block_is_computed_twice(kind: str, seats: int) -> None:
+    closed: dict[str, Any] = {"answer": {"type": "Boolean"}} if kind in {"Vote", "Debate"} else {}
+    done = await deliberate(seats, context=CONTEXT, strategy={"type": kind}, **closed)
+    prompts = prompts_of(only(done), *Stage)
     blocks = sum(map(blocks_of, prompts))
     assert done.served["cachedTokens"] == (blocks - count_beginnings(prompts)) * BLOCK_TOKENS
 

@@ -8,26 +8,32 @@ import pytest
 
 from simulation.scene import deliberate, only, simulated
 
-SPECS: list[dict[str, Any]] = [{}, {"answer": {"type": "Choice", "choices": ["red", "green", "blue"]}}]
+CLOSED = {"type": "Choice", "choices": ["red", "green", "blue"]}
+KINDS = ["Vote", "Panel", "Critique", "Debate", "MixtureOfAgents"]
 NAMES = ("a", "b", "c")
+
+
+def ask_by(kind: str) -> dict[str, Any]:
+    """Return a question for the strategy: a closed one where answers are counted."""
+    return {"strategy": {"type": kind}, **({"answer": CLOSED} if kind in {"Vote", "Debate"} else {})}
 
 
 def as_bytes(status: dict[str, Any]) -> bytes:
     return json.dumps(status).encode()
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=["Panel", "Vote"])
-async def test_a_run_repeats_byte_for_byte(spec: dict[str, Any]) -> None:
-    first, second = [only(await deliberate(5, **spec)).status for _ in range(2)]
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_run_repeats_byte_for_byte(kind: str) -> None:
+    first, second = [only(await deliberate(5, **ask_by(kind))).status for _ in range(2)]
     assert as_bytes(first) == as_bytes(second)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=["Panel", "Vote"])
-async def test_latency_and_order_of_arrival_change_nothing(spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_latency_and_order_of_arrival_change_nothing(kind: str) -> None:
     statuses = set()
     for latencies in permutations((0, 15, 30)):
         models = [simulated(name, latencyMilliseconds=latency) for name, latency in zip(NAMES, latencies, strict=True)]
-        statuses.add(as_bytes(only(await deliberate(6, tuple(models), **spec)).status))
+        statuses.add(as_bytes(only(await deliberate(6, tuple(models), **ask_by(kind))).status))
     assert len(statuses) == 1
 
 
