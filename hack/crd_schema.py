@@ -15,6 +15,9 @@ ORDER = ("description", "type", "enum", "format", "pattern", "minimum", "maximum
 
 INSIDE = ("default", "required", "properties", "items")
 
+FOREIGN = "x-kubernetes-preserve-unknown-fields"
+"""Marks an object whose fields are another API's: the API server keeps and does not check them."""
+
 BOUNDS = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",)}
 """What keeps a value of each type finite: without it the API server can't bound the cost of a rule."""
 
@@ -60,7 +63,7 @@ def _convert(source: Schema, definitions: Schema, path: str, *, with_defaults: b
             name: _convert(part, definitions, f"{path}.{name}", with_defaults=with_defaults)
             for name, part in source["properties"].items()
         }
-    elif source["type"] == "object" and not source.get("x-kubernetes-preserve-unknown-fields"):
+    elif source["type"] == "object" and not source.get(FOREIGN):
         raise UnsupportedSchemaError(f"{path}: an object must declare its fields")
     if "items" in source:
         schema["items"] = _convert(source["items"], definitions, f"{path}[]", with_defaults=with_defaults)
@@ -101,6 +104,8 @@ def _default(source: Schema, schema: Schema) -> Schema:
     if value is None or schema["type"] == "array":
         return {}
     if schema["type"] == "object":
+        if schema.get(FOREIGN):
+            return {}
         fields = {name: part["default"] for name, part in schema["properties"].items() if "default" in part}
         return {"default": fields} if fields else {}
     return {"default": value}

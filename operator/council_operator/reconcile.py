@@ -7,9 +7,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from council_operator.apply.actions import carry_out
 from council_operator.apply.status import write_status
-from council_operator.kube.port import ConflictError, Kubernetes, KubernetesError
+from council_operator.kube.port import ConflictError, InvalidError, Kubernetes, KubernetesError
 from council_operator.loops import Again, Key, Settled
-from council_operator.plan.actions import EmitEvent, Plan
+from council_operator.plan.actions import Apply, EmitEvent, Plan
 from council_operator.telemetry import RECONCILE_SECONDS, RECONCILES
 from deliberation.bus.port import Bus, BusUnavailableError
 
@@ -35,12 +35,19 @@ O = TypeVar("O", bound=Observed)  # noqa: E741 - an Observed of one kind
 
 @dataclass(frozen=True)
 class Steps(Generic[O]):
-    """The four steps of one kind; applying is the same for all. `measure` is told of what was reported anew."""
+    """The four steps of one kind; applying is the same for all.
+
+    Attributes:
+        note_refusals: adds to an observation what the API server found wrong with applied children, by name; without
+            it such a refusal is an error like any other.
+        measure: is told of what was reported anew.
+    """
 
     observe: Callable[[Key], Awaitable[O | None]]
     plan: Callable[[O], Plan]
     summarise: Callable[[O], Body]
     is_settled: Callable[[O], bool]
+    note_refusals: Callable[[O, dict[str, str]], O] | None = None
     measure: Callable[[O], None] = lambda _observed: None
 
 
@@ -88,12 +95,13 @@ class Reconciler:
         if observed is None:
             return Settled()
         plan = steps.plan(observed)
-        for action in plan.actions:
-            await carry_out(action, observed.body, self._kubernetes, self._bus)
+        refusals = await self._carry_out(plan, observed.body, tolerant=steps.note_refusals is not None)
         if plan.actions:
             observed = await steps.observe(key)
             if observed is None:
                 return Settled()
+        if refusals and steps.note_refusals:
+            observed = steps.note_refusals(observed, refusals)
         status = steps.summarise(observed)
         if await write_status(observed.body, status, self._kubernetes):
             _log_transition(key, observed.body.get("status", {}), status)
@@ -103,6 +111,18 @@ class Reconciler:
         soon = AFTER_ACTING_SECONDS if plan.actions else RESYNC_SECONDS
         after = soon if plan.look_again_after is None else plan.look_again_after
         return Again(after, acted=bool(plan.actions))
+
+    async def _carry_out(self, plan: Plan, subject: Body, *, tolerant: bool) -> dict[str, str]:
+        """Carry a plan out; return what the API server said, by name, of children that it would never take."""
+        refusals: dict[str, str] = {}
+        for action in plan.actions:
+            try:
+                await carry_out(action, subject, self._kubernetes, self._bus)
+            except InvalidError as error:
+                if not tolerant or not isinstance(action, Apply):
+                    raise
+                refusals[action.body["metadata"]["name"]] = error.message
+        return refusals
 
 
 def _log_transition(key: Key, before: Body, after: Body) -> None:

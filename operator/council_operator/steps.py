@@ -1,6 +1,7 @@
 """The steps of both kinds, put together from their parts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from council_operator.kube.port import Kubernetes
@@ -32,6 +33,7 @@ def build_steps(
             plan=lambda observed: council_plan.plan(observed, settings),
             summarise=lambda observed: council_status.summarise(observed, settings),
             is_settled=lambda _observed: False,
+            note_refusals=lambda observed, refusals: replace(observed, refusals=refusals),
         ),
         "Deliberation": Steps(
             observe=observe,

@@ -40,6 +40,10 @@ def endpoint(url: str) -> Body:
     return model(endpoint={"url": url, "modelName": "m"})
 
 
+def vllm(**fields: Any) -> Body:
+    return model(vllm={"model": "m", **fields})
+
+
 def on_gpu(**gpu: Any) -> Body:
     return model(vllm={"model": "m", "gpu": gpu})
 
@@ -68,7 +72,7 @@ COUNCILS = [
         "two weight sources",
         model(vllm={"model": "m", "weights": {"hub": {}, "persistentVolumeClaim": {"claimName": "c", "path": "p"}}}),
         "spec.models[0].vllm.weights",
-        "weights come from one source: give at most one of hub and persistentVolumeClaim",
+        "weights come from one source: give at most one of hub, persistentVolumeClaim and image",
     ),
     Case(
         "weights outside the volume",
@@ -96,6 +100,48 @@ COUNCILS = [
         "sharing MIG needs resourceName: name the profile, such as nvidia.com/mig-1g.10gb",
     ),
     Case("memory without a unit", on_gpu(memoryPerSlice="12GB"), "gpu.memoryPerSlice", "should match"),
+    Case(
+        "an engine argument that is none",
+        vllm(engineArgs=["max-num-seqs=8"]),
+        "vllm.engineArgs",
+        "each of engineArgs is one flag of vLLM with its value, such as --max-num-batched-tokens=2048",
+    ),
+    Case(
+        "a flag of the operator's",
+        vllm(engineArgs=["--no_enable_prefix-caching"]),
+        "vllm.engineArgs",
+        "engineArgs holds a flag that the operator sets: use the fields of the model and of gpu instead",
+    ),
+    Case(
+        "an adapter from nowhere",
+        vllm(adapters=[{"name": "law"}]),
+        "vllm.adapters[0]",
+        "an adapter comes from one place: give either hub, its id there, or path",
+    ),
+    Case(
+        "an adapter of a rank that vLLM does not know",
+        vllm(adapters=[{"name": "law", "hub": "a/b", "rank": 20}]),
+        "vllm.adapters[0].rank",
+        "rank must be one that vLLM knows",
+    ),
+    Case(
+        "an adapter beside weights that are not there",
+        vllm(adapters=[{"name": "law", "path": "law"}]),
+        "vllm.adapters",
+        "path of an adapter is a folder beside the weights, so these must come from persistentVolumeClaim or",
+    ),
+    Case(
+        "an adapter by the name of its model",
+        vllm(adapters=[{"name": "m", "hub": "a/b"}]),
+        "vllm.adapters",
+        "an adapter may not have the name of its model",
+    ),
+    Case(
+        "an adapter that the model has not",
+        member(adapter="law"),
+        "spec.members",
+        "adapter must name one of the adapters of the member's model: correct it or declare that one",
+    ),
     Case(
         "endpoint without http",
         endpoint("llm.example.com/v1"),

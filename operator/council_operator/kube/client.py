@@ -8,7 +8,7 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from council_operator.kube.port import Body, ConflictError, ForbiddenError, KubernetesError, NotFoundError
+from council_operator.kube.port import Body, ConflictError, ForbiddenError, InvalidError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
 from deliberation.api.v1alpha1.base import API_VERSION
 
@@ -29,8 +29,12 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
-BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 403, 404, 409
-_ERRORS = {FORBIDDEN: ForbiddenError, NOT_FOUND: NotFoundError, CONFLICT: ConflictError}
+BAD_REQUEST = 400
+_ERRORS = {400: InvalidError, 403: ForbiddenError, 404: NotFoundError, 409: ConflictError, 422: InvalidError}
+"""What the statuses of HTTP mean to the operator."""
+
+_UNTYPED = "failed to create typed patch object"
+"""How server-side apply tells of fields that no such object has, or of another type: with status 500."""
 
 
 class KubernetesClient:
@@ -117,8 +121,9 @@ class KubernetesClient:
             raise KubernetesError(0, "Unreachable", f"{method} {path}: {type(error).__name__}: {error}") from error
         answer: Body = _decode(data)
         if response.status >= BAD_REQUEST:
-            kind = _ERRORS.get(response.status, KubernetesError)
             message = str(answer.get("message", response.reason))
+            is_untyped = message.startswith(_UNTYPED)
+            kind = InvalidError if is_untyped else _ERRORS.get(response.status, KubernetesError)
             raise kind(response.status, str(answer.get("reason", response.reason)), message)
         return answer
 

@@ -26,6 +26,10 @@ class ForbiddenError(KubernetesError):
     """The operator may not do that."""
 
 
+class InvalidError(KubernetesError):
+    """The API server finds the object itself at fault: it would refuse it again."""
+
+
 class ConflictError(KubernetesError):
     """The object changed in the meantime, or is not the one that was meant."""
 

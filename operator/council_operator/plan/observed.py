@@ -35,6 +35,7 @@ class CouncilObserved:
     `deployments`, `services` and `ray_jobs` hold, by name, the operator's objects in the Council's namespace: at least
     those that carry this Council's owner reference or a name that its spec renders to. `pods` are the pods behind the
     deployments and the runners, for their waiting reasons. `gpu` is there only for a Council that asks for GPUs.
+    `refusals` hold, by name, what the API server said against a child that it would not take.
     """
 
     body: Body
@@ -49,6 +50,7 @@ class CouncilObserved:
     probes: tuple[ProbeResult, ...] | None = None
     phases: dict[str, int] = field(default_factory=dict)
     gpu: GpuObserved | None = None
+    refusals: dict[str, str] = field(default_factory=dict)
     now_ms: int = 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, endpoint_keys, parse_council
 from council_operator.render import names, simulated
-from deliberation.api.v1alpha1.council import CouncilSpec
+from deliberation.api.v1alpha1.council import CouncilSpec, Member
 from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
 from deliberation.protocol.messages import ModelAddress, SeatTask
 
@@ -27,7 +27,7 @@ class Roster:
     """Everything that a Council's spec asks for.
 
     Attributes:
-        models: where seats find each of `spec.models`, in its order.
+        models: where seats find each of `spec.models`, in its order, and after them the adapters that members use.
         servers: the servers that the operator runs for them, each once.
         runner: name of the RayJob whose actors are the seats; also the id under which it takes tasks.
         secrets: names of the users' Secrets that the runner mounts, sorted.
@@ -62,7 +62,7 @@ def build_roster(council: Body, settings: RenderSettings) -> Roster:
     return Roster(
         spec=spec,
         seats=_seats(spec),
-        models=tuple(_address(model, servers.get(model.name), namespace) for model in spec.models),
+        models=_addresses(spec, servers, namespace),
         servers=tuple({server.name: server for server in servers.values()}.values()),
         server_of={model: server.name for model, server in servers.items()},
         runner=names.runner_name(_runner_declaration(spec, image, secrets, uid, settings)),
@@ -91,7 +91,7 @@ def _seats(spec: CouncilSpec) -> tuple[SeatTask, ...]:
             id=f"{member.name}-{index}",
             member=member.name,
             role=member.role,
-            model=member.model_ref,
+            model=_address_name(member),
             instructions=member.instructions or "",
             temperature_milli=member.sampling.temperature_milli,
             top_p_milli=member.sampling.top_p_milli,
@@ -111,7 +111,7 @@ def _find_server(model: CouncilModel, council_uid: str, settings: RenderSettings
     image = _vllm_image(declaration, settings) if isinstance(declaration, VllmModel) else settings.images.operator
     content = {
         "kind": type(declaration).__name__,
-        "declaration": declaration.model_dump(mode="json"),
+        "declaration": declaration.model_dump(mode="json", exclude_defaults=True),
         "image": image,
         "council": council_uid if model.dedicated else "",
     }
@@ -121,6 +121,29 @@ def _find_server(model: CouncilModel, council_uid: str, settings: RenderSettings
 def _vllm_image(model: VllmModel, settings: RenderSettings) -> str:
     """Return the image of a vLLM server: the declared one, or the setting for CPU or GPU."""
     return model.image or (settings.images.vllm if model.gpu else settings.images.vllm_cpu)
+
+
+def _addresses(spec: CouncilSpec, servers: dict[str, Server], namespace: str) -> tuple[ModelAddress, ...]:
+    """Return where each model is found, and each adapter that a member uses: the same server under another name."""
+    models = {model.name: _address(model, servers.get(model.name), namespace) for model in spec.models}
+    adapters = {
+        _address_name(member): models[member.model_ref].model_copy(
+            update={"name": _address_name(member), "model_name": member.adapter}
+        )
+        for member in spec.members
+        if member.adapter
+    }
+    return (*models.values(), *adapters.values())
+
+
+def _address_name(member: Member) -> str:
+    """Return what a task calls a member's model; a slash is in no name of a model."""
+    return f"{member.model_ref}/{member.adapter}" if member.adapter else member.model_ref
+
+
+def model_of(address: ModelAddress) -> str:
+    """Return the name of the model in the spec that an address belongs to."""
+    return address.name.partition("/")[0]
 
 
 def _address(model: CouncilModel, server: Server | None, namespace: str) -> ModelAddress:

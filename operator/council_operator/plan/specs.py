@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from council_operator.render import names
+from council_operator.plan.engine_args import find_owned
+from council_operator.render import names, pod_template
 from deliberation.api.v1alpha1.answer_schema import find_schema_fault
 from deliberation.api.v1alpha1.council import CouncilSpec
 from deliberation.api.v1alpha1.council_models import KeyReference
@@ -34,6 +35,7 @@ def parse_council(council: Body) -> CouncilSpec:
                 f"spec.members[{member.name}].modelRef is {member.model_ref}: spec.models has no model of that name"
             )
     _refuse_own_secrets(spec)
+    _refuse_what_servers_are_not_to_be_told(spec)
     _refuse_dedicated_endpoints(spec)
     return spec
 
@@ -88,6 +90,23 @@ def _refuse_own_secrets(spec: CouncilSpec) -> None:
                 f"spec.models names Secret {reference.name}, which holds the operator's own credentials: "
                 "put your key into a Secret of your own"
             )
+
+
+def _refuse_what_servers_are_not_to_be_told(spec: CouncilSpec) -> None:
+    """Refuse flags and pod templates that would undo what the operator relies on.
+
+    Raises:
+        InvalidSpecError: a vLLM model has such.
+    """
+    for name, model in ((model.name, model.vllm) for model in spec.models if model.vllm):
+        flag = find_owned(model.engine_args)
+        if flag:
+            raise InvalidSpecError(
+                f"spec.models[{name}].vllm.engineArgs gives {flag}, which the operator sets itself: remove it"
+            )
+        fault = pod_template.find_fault(model.pod_template)
+        if fault:
+            raise InvalidSpecError(f"spec.models[{name}].vllm.podTemplate {fault}")
 
 
 def _refuse_dedicated_endpoints(spec: CouncilSpec) -> None:

@@ -25,20 +25,34 @@ def flags(placement: Placement) -> list[str]:
     return found
 
 
-def limits(placement: Placement) -> Body:
-    """Return the container's limits: the units."""
-    return {placement.pool.resource: str(placement.slices)}
+def bind(pod: Body, placement: Placement) -> Body:
+    """Return the pod spec with its units and its pool, whatever a user's template says of them.
 
-
-def placement_of_pod(placement: Placement) -> Body:
-    """Return where the pod may run: on the nodes of its pool, also on those that are kept free for GPU users."""
-    kept_free = {GPU, placement.pool.resource}
-    tolerations = [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in sorted(kept_free)]
+    Nodes that are kept free for GPU users are tolerated. A term of the user's node affinity narrows the pool further.
+    """
+    kept_free = sorted({GPU, placement.pool.resource})
+    tolerations = [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in kept_free]
+    bound = {**pod, "tolerations": [*tolerations, *pod.get("tolerations", ())]}
+    server, *others = pod["containers"]
+    bound["containers"] = [_with_units(server, placement), *others]
     expressions = [{"key": label, "operator": "In", "values": [value]} for label, value in placement.pool.selector]
-    if not expressions:
-        return {"tolerations": tolerations}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": expressions}]}
-    return {
-        "tolerations": tolerations,
-        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+    return {**bound, "affinity": _narrow(pod.get("affinity", {}), expressions)} if expressions else bound
+
+
+def _with_units(container: Body, placement: Placement) -> Body:
+    """Return the container with its units as a limit; for extended resources the request follows."""
+    resources = container.get("resources", {})
+    kept = {
+        part: {name: value for name, value in resources.get(part, {}).items() if name != placement.pool.resource}
+        for part in ("requests", "limits")
     }
+    kept["limits"][placement.pool.resource] = str(placement.slices)
+    return {**container, "resources": {**resources, **kept}}
+
+
+def _narrow(affinity: Body, expressions: list[Body]) -> Body:
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    nodes = affinity.get("nodeAffinity", {})
+    terms = nodes.get(required, {}).get("nodeSelectorTerms") or [{}]
+    narrowed = [{**term, "matchExpressions": [*term.get("matchExpressions", ()), *expressions]} for term in terms]
+    return {**affinity, "nodeAffinity": {**nodes, required: {"nodeSelectorTerms": narrowed}}}

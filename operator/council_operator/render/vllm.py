@@ -1,12 +1,14 @@
 """A vLLM server as a Deployment, set up by flags: an unknown flag stops the server, an unknown variable does not."""
 
+import json
+
 from council_operator.plan.gpu import Placement
 from council_operator.plan.gpu_holdings import write_holding
 from council_operator.plan.settings import RenderSettings
-from council_operator.render import gpu, labels, pods, servers
+from council_operator.render import gpu, labels, pod_template, pods, servers
 from council_operator.render.labels import Body
 from council_operator.render.names import MODEL_PORT, MODELS_API_KEY, MODELS_SECRET
-from deliberation.api.v1alpha1.council_models import HubWeights, VllmModel
+from deliberation.api.v1alpha1.council_models import HubWeights, VllmModel, mebibytes
 
 APPLICATION = "vllm"
 
@@ -18,6 +20,14 @@ _STRUCTURED_OUTPUTS = '{"backend":"guidance","disable_any_whitespace":true}'
 """JSON without blanks between its parts: small models fill them with blanks until they meet the token limit. Of the two
 backends that can do it, guidance knows more of JSON Schema."""
 
+_METRICS = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": str(MODEL_PORT),
+    "prometheus.io/path": "/metrics",
+}
+"""What many a Prometheus goes by; the metrics ask for no key."""
+
+_CPU_OVERHEAD_MIB = 1024
 _CACHE = "/var/cache/council"
 _WEIGHTS = "/var/weights"
 
@@ -37,22 +47,24 @@ def render_deployment(
     new ones, and still calls itself healthy.
     """
     container = {
-        **servers.server_container("vllm", image, settings, START_SECONDS),
+        **servers.server_container(pod_template.MAIN_CONTAINER, image, settings, START_SECONDS),
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
-        "args": [pods.literal(flag) for flag in (*_flags(model, settings), *_device_flags(placement))],
+        "args": [pods.literal(flag) for flag in _all_flags(model, placement, settings)],
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
         "env": _environment(model, settings),
-        "resources": _resources(placement, settings),
+        "resources": _resources(model, placement, settings),
         "volumeMounts": [{"name": volume["name"], **mount} for volume, mount in _volumes(model)],
     }
     pod = pods.pod_spec(container, [volume for volume, _ in _volumes(model)], settings)
     pod["terminationGracePeriodSeconds"] = GRACE_SECONDS
-    if placement:
-        pod |= gpu.placement_of_pod(placement)
     body = servers.build_deployment(name, APPLICATION, council, settings, pod, {})
-    body["spec"]["replicas"] = replicas
+    template = body["spec"]["template"]
+    template["metadata"]["annotations"] |= _METRICS
+    template = pod_template.merge(template, model.pod_template)
     if placement:
+        template["spec"] = gpu.bind(template["spec"], placement)
         body["metadata"]["annotations"][labels.GPU_HOLDING] = write_holding(placement)
+    body["spec"] |= {"replicas": replicas, "template": template}
     return labels.seal(body)
 
 
@@ -61,12 +73,19 @@ def render_service(name: str, council: Body) -> Body:
     return servers.render_service(name, APPLICATION, council, {})
 
 
+def _all_flags(model: VllmModel, placement: Placement | None, settings: RenderSettings) -> list[str]:
+    """Return the flags. Each is one argument, so that no text of the user's can be read as another flag.
+
+    The user's come last: of a flag that is given twice vLLM takes the last.
+    """
+    device = gpu.flags(placement) if placement else ["--enforce-eager"]
+    return [*_flags(model, settings), *device, *_adapter_flags(model), *model.engine_args]
+
+
 def _flags(model: VllmModel, settings: RenderSettings) -> list[str]:
-    """Return the flags. Each is one argument, so that no text of the user's can be read as another flag."""
-    volume = model.weights.persistent_volume_claim
     flags = [
         f"--port={MODEL_PORT}",
-        f"--model={_WEIGHTS}/{volume.path}" if volume else f"--model={model.model}",
+        f"--model={_folder(model) or model.model}",
         f"--served-model-name={model.model}",
         f"--max-model-len={model.max_model_len}",
         f"--max-num-seqs={settings.max_sequences}",
@@ -76,13 +95,32 @@ def _flags(model: VllmModel, settings: RenderSettings) -> list[str]:
         f"--shutdown-timeout={DRAIN_SECONDS}",
         f"--structured-outputs-config={_STRUCTURED_OUTPUTS}",
     ]
-    if model.revision and not volume:
+    if model.revision and not model.weights.is_mounted:
         flags.append(f"--revision={model.revision}")
     return flags
 
 
-def _device_flags(placement: Placement | None) -> list[str]:
-    return gpu.flags(placement) if placement else ["--enforce-eager"]
+def _adapter_flags(model: VllmModel) -> list[str]:
+    """Return the flags that serve every adapter under its own name, all of them at the same time."""
+    if not model.adapters:
+        return []
+    modules = [
+        {"name": one.name, "path": one.hub or f"{_WEIGHTS}/{one.path}", "base_model_name": model.model}
+        for one in model.adapters
+    ]
+    return [
+        "--enable-lora",
+        f"--max-loras={len(model.adapters)}",
+        f"--max-lora-rank={max(one.rank for one in model.adapters)}",
+        "--lora-modules",
+        *(json.dumps(module, separators=(",", ":")) for module in modules),
+    ]
+
+
+def _folder(model: VllmModel) -> str | None:
+    """Return where mounted weights lie in the container; None for weights of the hub."""
+    source = model.weights.persistent_volume_claim or model.weights.image
+    return None if source is None else f"{_WEIGHTS}/{source.path}".rstrip("/")
 
 
 def _environment(model: VllmModel, settings: RenderSettings) -> list[Body]:
@@ -103,12 +141,13 @@ def _environment(model: VllmModel, settings: RenderSettings) -> list[Body]:
     return variables
 
 
-def _resources(placement: Placement | None, settings: RenderSettings) -> Body:
-    """Return requests without limits of CPU and memory: what the weights need is not known to the operator."""
-    if placement:
-        requests = {"cpu": settings.vllm_gpu.cpu, "memory": settings.vllm_gpu.memory}
-        return {"requests": requests, "limits": gpu.limits(placement)}
-    return {"requests": {"cpu": settings.vllm_cpu.cpu, "memory": settings.vllm_cpu.memory}}
+def _resources(model: VllmModel, placement: Placement | None, settings: RenderSettings) -> Body:
+    """Return requests without limits of CPU and memory: how much vLLM takes at most, nobody knows beforehand."""
+    wanted = settings.vllm_gpu if placement else settings.vllm_cpu
+    memory = wanted.memory
+    if model.weights.size and not placement:
+        memory = f"{mebibytes(model.weights.size) + settings.cpu_kv_cache_gib * 1024 + _CPU_OVERHEAD_MIB}Mi"
+    return {"requests": {"cpu": wanted.cpu, "memory": memory}}
 
 
 def _volumes(model: VllmModel) -> list[tuple[Body, Body]]:
@@ -120,7 +159,14 @@ def _volumes(model: VllmModel) -> list[tuple[Body, Body]]:
         ({"name": "shm", "emptyDir": {"medium": "Memory"}}, {"mountPath": "/dev/shm"}),  # noqa: S108 - as above
         ({"name": "cache", **cache}, {"mountPath": _CACHE}),
     ]
-    if model.weights.persistent_volume_claim:
-        claim = {"claimName": model.weights.persistent_volume_claim.claim_name, "readOnly": True}
-        volumes.append(({"name": "weights", "persistentVolumeClaim": claim}, {"mountPath": _WEIGHTS, "readOnly": True}))
+    weights = _weights_volume(model)
+    if weights:
+        volumes.append(({"name": "weights", **weights}, {"mountPath": _WEIGHTS, "readOnly": True}))
     return volumes
+
+
+def _weights_volume(model: VllmModel) -> Body | None:
+    claim, image = model.weights.persistent_volume_claim, model.weights.image
+    if claim:
+        return {"persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}}
+    return {"image": {"reference": image.reference, "pullPolicy": "IfNotPresent"}} if image else None

@@ -6,7 +6,7 @@ from council_operator.plan import health
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
 from council_operator.plan.observed import CouncilObserved
-from council_operator.plan.roster import Roster
+from council_operator.plan.roster import Roster, model_of
 from council_operator.status.conditions import Finding, shorten
 from council_operator.status.gpu import summarise_gpu
 from deliberation.api.v1alpha1.council_status import ModelStatus
@@ -25,8 +25,12 @@ def summarise_models(
     observed: CouncilObserved, roster: Roster, gpus: GpuPlan
 ) -> tuple[tuple[ModelStatus, ...], Finding]:
     """Return the state of each model in the spec's order, and the condition over all of them."""
-    faults = {model.name: _find_fault(model, observed, roster, gpus) for model in roster.models}
-    statuses = tuple(_status(model, faults[model.name], observed, roster, gpus) for model in roster.models)
+    faults: dict[str, Fault | None] = {}
+    for address in roster.models:
+        name = model_of(address)
+        faults[name] = faults.get(name) or _find_fault(address, observed, roster, gpus)
+    declared = [address for address in roster.models if address.name in faults]
+    statuses = tuple(_status(model, faults[model.name], observed, roster, gpus) for model in declared)
     return statuses, _condition(faults)
 
 
@@ -58,7 +62,7 @@ def _status(
 
 def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> Fault | None:
     """Return why a model is not available: its server first, then what the runner found when it asked."""
-    server = roster.server_of.get(model.name)
+    server = roster.server_of.get(model_of(model))
     if server is not None and not health.is_serving(observed.deployments.get(server)):
         waits = _find_gpu_wait(server, observed, gpus)
         return waits or _find_server_fault(server, observed, simulated=model.simulated)
@@ -86,6 +90,9 @@ def _find_gpu_wait(server: str, observed: CouncilObserved, gpus: GpuPlan) -> Fau
 
 def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: bool) -> Fault:
     deployment = observed.deployments.get(server)
+    if server in observed.refusals:
+        said = shorten(observed.refusals[server], 250)
+        return Reason.MODEL_UNAVAILABLE, f"the API server refuses Deployment {server}: {said}; correct the model's spec"
     if deployment is None:
         return Reason.MODEL_STARTING, f"Deployment {server} is being created"
     trouble = health.find_trouble(observed.pods, server)

@@ -62,6 +62,9 @@ class Member(Model):
     ]
     seats: Annotated[int, Field(ge=1, le=MAX_SEATS, description="Number of agents of this role")] = 1
     model_ref: Annotated[DnsLabel, Field(description="Name of one of spec.models")]
+    adapter: Annotated[
+        DnsLabel | None, Field(description="Name of one of the model's adapters; absent takes the model itself")
+    ] = None
     instructions: Annotated[Instructions | None, Field(description="Added to the preset's instructions")] = None
     sampling: Sampling = Sampling()
     weight_milli: Annotated[
@@ -93,6 +96,12 @@ class CouncilSpec(Model):
             Rule(
                 "self.members.all(m, self.models.exists(x, x.name == m.modelRef))",
                 "every modelRef must name one of spec.models: correct it or declare the model",
+                field="members",
+            ),
+            Rule(
+                "self.members.all(m, !has(m.adapter) || self.models.exists(x, x.name == m.modelRef && has(x.vllm) && "
+                "has(x.vllm.adapters) && x.vllm.adapters.exists(a, a.name == m.adapter)))",
+                "adapter must name one of the adapters of the member's model: correct it or declare that one",
                 field="members",
             ),
             Rule(

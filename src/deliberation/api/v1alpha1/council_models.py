@@ -1,11 +1,11 @@
 """The models of a Council: where each comes from, and what its server needs."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from deliberation.api.v1alpha1.base import DataKey, DnsLabel, Model, ObjectName, Rule, rules
+from deliberation.api.v1alpha1.base import DataKey, DnsLabel, Model, ObjectName, Rule, by_name, rules
 
 ImageReference = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
@@ -27,6 +27,14 @@ class KeyReference(Model):
 
     name: Annotated[ObjectName, Field(description="Name of the Secret or ConfigMap")]
     key: Annotated[DataKey, Field(description="Key of its data")]
+
+
+_INSIDE = rules(
+    Rule(
+        "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+        "path must be relative to the volume's root and must not leave it: no leading / and no ..",
+    )
+)
 
 
 class HubWeights(Model):
@@ -51,14 +59,22 @@ class VolumeWeights(Model):
         StringConstraints(min_length=1, max_length=512),
         Field(
             description="Folder of the model inside the volume, relative",
-            json_schema_extra=rules(
-                Rule(
-                    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
-                    "path must be relative to the volume's root and must not leave it: no leading / and no ..",
-                )
-            ),
+            json_schema_extra=_INSIDE,
         ),
     ]
+
+
+class ImageWeights(Model):
+    """Weights in an OCI image or artifact, which the kubelet pulls and mounts read-only."""
+
+    reference: Annotated[ImageReference, Field(description="Image that holds the weights")]
+    path: Annotated[
+        str,
+        StringConstraints(max_length=512),
+        Field(
+            description="Folder of the model inside the image, relative; empty is its root", json_schema_extra=_INSIDE
+        ),
+    ] = ""
 
 
 class Weights(Model):
@@ -67,8 +83,8 @@ class Weights(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
-                "!(has(self.hub) && has(self.persistentVolumeClaim))",
-                "weights come from one source: give at most one of hub and persistentVolumeClaim",
+                "[has(self.hub), has(self.persistentVolumeClaim), has(self.image)].filter(x, x).size() <= 1",
+                "weights come from one source: give at most one of hub, persistentVolumeClaim and image",
             ),
         )
     )
@@ -76,12 +92,83 @@ class Weights(Model):
     size: Annotated[
         MemoryQuantity | None,
         Field(
-            description="Memory that the weights take once loaded. Nobody knows it before the download: only what is "
-            "declared here can be held against the GPU's memory before a pod starts"
+            description="Memory that the weights take once loaded, adapters included. Nobody knows it before the "
+            "download: only what is declared here can be held against the GPU's memory, or asked of a node, beforehand"
         ),
     ] = None
     hub: HubWeights | None = None
     persistent_volume_claim: VolumeWeights | None = None
+    image: ImageWeights | None = None
+
+    @property
+    def is_mounted(self) -> bool:
+        """Return whether the weights lie in the pod's file system, and are not downloaded."""
+        return self.persistent_volume_claim is not None or self.image is not None
+
+
+class Adapter(Model):
+    """A LoRA adapter that a model's server serves beside the model itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "has(self.hub) != has(self.path)",
+                "an adapter comes from one place: give either hub, its id there, or path, its folder near the weights",
+            )
+        )
+    )
+
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=22, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+        Field(description="What members call it, and the name that it is served under"),
+    ]
+    hub: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$"),
+        Field(description="Id at the hub"),
+    ] = None
+    path: Annotated[
+        str | None,
+        StringConstraints(min_length=1, max_length=512),
+        Field(description="Folder in the volume or image of the weights, relative", json_schema_extra=_INSIDE),
+    ] = None
+    rank: Annotated[
+        int,
+        Field(
+            ge=8,
+            le=512,
+            description="Rank that the adapter was trained with, or the next larger that vLLM knows",
+            json_schema_extra=rules(
+                Rule(
+                    "self in [8, 16, 32, 64, 128, 256, 320, 512]",
+                    "rank must be one that vLLM knows (8, 16, 32, 64, 128, 256, 320 or 512): take the next larger one",
+                )
+            ),
+        ),
+    ] = 16
+
+
+OWNED_FLAGS = (
+    *("api-key", "config", "data-parallel-size", "enable-lora", "enable-prefix-caching"),
+    *("enable-prompt-tokens-details", "gpu-memory-utilization", "headless", "host", "kv-cache-memory-bytes"),
+    *("lora-modules", "max-lora-rank", "max-loras", "max-model-len", "model", "pipeline-parallel-size", "port"),
+    *("revision", "root-path", "scheduling-policy", "served-model-name", "shutdown-timeout", "ssl-ca-certs"),
+    *("ssl-certfile", "ssl-keyfile", "structured-outputs-config", "tensor-parallel-size", "uds"),
+)
+"""Flags of vLLM that users may not give, because the operator gives them, or relies on them."""
+
+_ENGINE_ARGS_RULES = rules(
+    Rule(
+        "self.all(x, x.matches('^--[A-Za-z0-9][A-Za-z0-9._+-]*(=.*)?$'))",
+        "each of engineArgs is one flag of vLLM with its value, such as --max-num-batched-tokens=2048",
+    ),
+    Rule(
+        f"!self.exists(x, x.replace('_', '-').matches('^--(no-)?({'|'.join(OWNED_FLAGS)})([.+=]|$)'))",
+        "engineArgs holds a flag that the operator sets: use the fields of the model and of gpu instead "
+        "(docs/gpu.md lists these flags)",
+    ),
+)
 
 
 class Sharing(StrEnum):
@@ -152,6 +239,23 @@ class Gpu(Model):
 class VllmModel(Model):
     """A vLLM server that the operator runs as a Deployment."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "!has(self.adapters) || !self.adapters.exists(a, has(a.path)) || (has(self.weights) && "
+                "(has(self.weights.persistentVolumeClaim) || has(self.weights.image)))",
+                "path of an adapter is a folder beside the weights, so these must come from persistentVolumeClaim or "
+                "image: give the adapter's hub id instead, or mount the weights",
+                field="adapters",
+            ),
+            Rule(
+                "!has(self.adapters) || !self.adapters.exists(a, a.name == self.model)",
+                "an adapter may not have the name of its model: requests could not tell them apart",
+                field="adapters",
+            ),
+        )
+    )
+
     model: Annotated[
         str,
         StringConstraints(min_length=1, max_length=256),
@@ -169,7 +273,28 @@ class VllmModel(Model):
         int, Field(ge=256, le=1_048_576, description="Longest prompt and answer together, in tokens")
     ] = 4096
     weights: Weights = Weights()
+    adapters: Annotated[
+        tuple[Adapter, ...],
+        Field(max_length=16, json_schema_extra=by_name(), description="LoRA adapters that members may ask for"),
+    ] = ()
+    engine_args: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=3, max_length=512)], ...],
+        Field(
+            max_length=32,
+            json_schema_extra=_ENGINE_ARGS_RULES,
+            description="Further flags of vLLM, for what has no field of its own; an unknown one keeps the server down",
+        ),
+    ] = ()
     gpu: Annotated[Gpu | None, Field(description="Run on GPUs; absent runs on CPU")] = None
+    pod_template: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+            description="Merged over the server's pod template: metadata and spec, lists by name as Kubernetes does. "
+            "The container is called vllm; its command, args and ports stay as they are",
+        ),
+    ]
 
 
 class EndpointModel(Model):

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
 from council_operator.kube.client import KubernetesClient
-from council_operator.kube.port import ConflictError, ForbiddenError, KubernetesError, NotFoundError
+from council_operator.kube.port import ConflictError, ForbiddenError, InvalidError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
 
 COUNCIL = ObjectReference("councils.dev/v1alpha1", "Council", "default", "architects")
@@ -128,3 +128,25 @@ async def test_what_may_not_be_read_is_told_apart(server: tuple[FakeApiServer, K
     fake.status, fake.text = 403, '{"reason": "Forbidden", "message": "nodes is forbidden"}'
     with pytest.raises(ForbiddenError, match="nodes is forbidden"):
         await client.list_everywhere("v1", "Node", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (422, "spec.template.spec.restartPolicy: Unsupported value"),
+        (400, "strict decoding error"),
+        (500, "failed to create typed patch object (x): .spec.colour: field not declared in schema"),
+    ],
+)
+async def test_an_object_that_is_itself_at_fault_is_told_apart(
+    server: tuple[FakeApiServer, KubernetesClient], status: int, message: str
+) -> None:
+    fake, client = server
+    fake.status, fake.text = status, json.dumps({"reason": "x", "message": message})
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "default", "name": "m"}}
+    with pytest.raises(InvalidError):
+        await client.apply(body, "manager")
+    fake.status, fake.text = 500, "{}"
+    with pytest.raises(KubernetesError) as other:
+        await client.apply(body, "manager")
+    assert not isinstance(other.value, InvalidError)

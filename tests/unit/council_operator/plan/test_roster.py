@@ -6,6 +6,7 @@ import pytest
 from council_operator.plan import roster
 from council_operator.plan.roster import build_roster, find_roster, runner_name
 from council_operator.plan.settings import Images, RenderSettings
+from deliberation.api.v1alpha1.council_models import VllmModel
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 
 Body = dict[str, Any]
@@ -85,6 +86,10 @@ def test_what_is_dedicated_is_shared_with_nobody() -> None:
         {"gpu": {"memoryPerSlice": "8Gi"}},
         {"gpu": {"slices": 2, "tensorParallel": 2}},
         {"weights": {"size": "2Gi"}},
+        {"weights": {"image": {"reference": "registry.example/w:1"}}},
+        {"adapters": [{"name": "law", "hub": "org/law"}]},
+        {"engineArgs": ["--max-num-seqs=8"]},
+        {"podTemplate": {"spec": {"nodeSelector": {"disk": "ssd"}}}},
         {"weights": {"hub": {"cacheClaimName": "cache"}}},
         {"weights": {"persistentVolumeClaim": {"claimName": "w", "path": "m"}}},
     ],
@@ -153,3 +158,31 @@ def test_an_impossible_spec_needs_nothing() -> None:
 def test_a_possible_spec_is_found() -> None:
     assert find_roster(council(), SETTINGS) == roster_of(council_spec())
     assert runner_name(council(), SETTINGS) == roster_of(council_spec()).runner
+
+
+def test_every_field_of_a_model_is_tried_above() -> None:
+    tried = {
+        field
+        for mark in test_d11_every_property_of_a_model_makes_another_server.pytestmark  # type: ignore[attr-defined]
+        for change in mark.args[1]
+        for field in change
+    }
+    assert {field.alias for field in VllmModel.model_fields.values()} - {"model"} == tried
+
+
+def test_what_is_stated_as_it_would_be_anyway_makes_no_other_server() -> None:
+    stated = {"name": "small", "vllm": {**VLLM["vllm"], "maxModelLen": 4096, "engineArgs": [], "weights": {}}}
+    assert roster_of(council_spec(stated)).servers[0].name == roster_of(council_spec(VLLM)).servers[0].name
+
+
+def test_a_member_with_an_adapter_asks_the_models_server_for_it_by_name() -> None:
+    model = {"name": "small", "vllm": {**VLLM["vllm"], "adapters": [{"name": "law", "hub": "org/law"}]}}
+    spec = council_spec(model)
+    spec["members"] += [{"name": "jurist", "role": "QA", "modelRef": "small", "adapter": "law", "seats": 2}]
+    council_roster = roster_of(spec)
+    base, adapter = council_roster.models
+    assert (adapter.name, adapter.model_name) == ("small/law", "law")
+    assert (adapter.base_url, adapter.api_key_file) == (base.base_url, base.api_key_file)
+    assert [seat.model for seat in council_roster.seats] == ["small", "small", "small", "small/law", "small/law"]
+    assert roster.model_of(adapter) == "small"
+    assert len(council_roster.servers) == 1

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,8 @@ from council_operator.plan.gpu_memory import Share
 from council_operator.plan.gpu_nodes import Pool
 from council_operator.render import gpu
 from deliberation.api.v1alpha1.council_models import Sharing
+
+Body = dict[str, Any]
 
 MEMORY = ("nvidia.com/gpu.memory", "24576")
 SLICE = Placement(
@@ -27,14 +30,47 @@ def test_percents_become_shares_without_floats(percent: int, share: str) -> None
 def test_a_model_in_two_parts_asks_for_two_units() -> None:
     both = replace(SLICE, slices=2)
     assert "--tensor-parallel-size=2" in gpu.flags(both)
-    assert gpu.limits(both) == {"nvidia.com/gpu.shared": "2"}
+    assert limits_of(gpu.bind(POD, both)) == {"nvidia.com/gpu.shared": "2"}
+
+
+POD: Body = {"containers": [{"name": "vllm"}, {"name": "sidecar"}]}
+EXPRESSION = {"key": MEMORY[0], "operator": "In", "values": [MEMORY[1]]}
+
+
+def limits_of(pod: Body) -> Body:
+    limits: Body = pod["containers"][0]["resources"]["limits"]
+    return limits
+
+
+def terms_of(pod: Body) -> Any:
+    return pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
 
 
 def test_a_pod_finds_the_nodes_of_its_pool_also_where_others_are_kept_away() -> None:
-    pod = gpu.placement_of_pod(SLICE)
-    required = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-    expression = {"key": MEMORY[0], "operator": "In", "values": [MEMORY[1]]}
-    assert required == {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
+    pod = gpu.bind(POD, SLICE)
+    assert terms_of(pod) == [{"matchExpressions": [EXPRESSION]}]
     assert {one["key"] for one in pod["tolerations"]} == {"nvidia.com/gpu", "nvidia.com/gpu.shared"}
     unlabelled = replace(SLICE, pool=replace(SLICE.pool, selector=()))
-    assert "affinity" not in gpu.placement_of_pod(unlabelled)
+    assert "affinity" not in gpu.bind(POD, unlabelled)
+
+
+def test_only_the_server_gets_a_gpu() -> None:
+    assert gpu.bind(POD, SLICE)["containers"][1] == {"name": "sidecar"}
+
+
+def test_a_users_template_takes_no_other_units_and_leaves_the_pool_by_no_term() -> None:
+    mine = {"key": "zone", "operator": "In", "values": ["a"]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [mine]}, {"matchFields": []}]}
+    template = {
+        "containers": [{"name": "vllm", "resources": {"limits": {"nvidia.com/gpu.shared": "9", "memory": "8Gi"}}}],
+        "affinity": {"podAffinity": {}, "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        "tolerations": [{"key": "team"}],
+    }
+    pod = gpu.bind(template, SLICE)
+    assert limits_of(pod) == {"memory": "8Gi", "nvidia.com/gpu.shared": "1"}
+    assert terms_of(pod) == [
+        {"matchExpressions": [mine, EXPRESSION]},
+        {"matchFields": [], "matchExpressions": [EXPRESSION]},
+    ]
+    assert "podAffinity" in pod["affinity"]
+    assert pod["tolerations"][-1] == {"key": "team"}

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -49,7 +50,13 @@ FROM_VOLUME = deployment(revision="abc", weights={"persistentVolumeClaim": {"cla
 FROM_HUB = deployment(weights={"hub": {"tokenSecretRef": {"name": "hf", "key": "token"}, "cacheClaimName": "cache"}})
 
 
-@pytest.mark.parametrize("body", [ON_CPU, ON_GPU, FROM_VOLUME, FROM_HUB])
+WITH_ADAPTER = deployment(
+    adapters=[{"name": "law", "hub": "org/law"}], podTemplate={"metadata": {"labels": {"a": "b"}}}
+)
+FROM_IMAGE = deployment(weights={"image": {"reference": "registry.example/weights:1"}})
+
+
+@pytest.mark.parametrize("body", [ON_CPU, ON_GPU, FROM_VOLUME, FROM_HUB, FROM_IMAGE, WITH_ADAPTER])
 def test_every_form_keeps_to_the_restricted_profile(body: Body) -> None:
     assert violations(pod_of(body)) == []
 
@@ -143,3 +150,60 @@ def test_the_service_selects_its_own_pods_only() -> None:
     assert service["spec"]["selector"].items() <= labels.items()
     assert service["spec"]["selector"]["app.kubernetes.io/instance"] == "model-1"
     assert ON_CPU["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_weights_in_an_image_are_mounted_read_only() -> None:
+    body = deployment(revision="abc", weights={"image": {"reference": "registry.example/weights:1", "path": "a"}})
+    assert {"name": "weights", "image": {"reference": "registry.example/weights:1", "pullPolicy": "IfNotPresent"}} in (
+        pod_of(body)["volumes"]
+    )
+    assert mounts_of(body)["/var/weights"]["readOnly"] is True
+    assert "--model=/var/weights/a" in container_of(body)["args"]
+    assert not [arg for arg in container_of(body)["args"] if arg.startswith("--revision")]
+    rooted = deployment(weights={"image": {"reference": "registry.example/weights:1"}})
+    assert "--model=/var/weights" in container_of(rooted)["args"]
+
+
+def test_adapters_are_served_under_their_own_names_all_at_once() -> None:
+    claim = {"persistentVolumeClaim": {"claimName": "w", "path": "m"}}
+    adapters = [{"name": "law", "path": "adapters/law", "rank": 64}, {"name": "tax", "hub": "org/tax"}]
+    args = container_of(deployment(weights=claim, adapters=adapters))["args"]
+    first = args.index("--enable-lora")
+    assert args[first : first + 4] == ["--enable-lora", "--max-loras=2", "--max-lora-rank=64", "--lora-modules"]
+    assert [json.loads(arg) for arg in args[first + 4 :]] == [
+        {"name": "law", "path": "/var/weights/adapters/law", "base_model_name": "Qwen/Qwen3-0.6B"},
+        {"name": "tax", "path": "org/tax", "base_model_name": "Qwen/Qwen3-0.6B"},
+    ]
+    assert not [arg for arg in container_of(ON_CPU)["args"] if "lora" in arg]
+
+
+def test_further_flags_come_last_and_show_no_variable() -> None:
+    args = container_of(deployment(engineArgs=["--max-num-seqs=8", "--seed=$(VLLM_API_KEY)"]))["args"]
+    assert args[-2:] == ["--max-num-seqs=8", "--seed=$$(VLLM_API_KEY)"]
+
+
+def test_a_pod_template_is_merged_and_the_gpu_stays_as_planned() -> None:
+    template = {
+        "metadata": {"labels": {"team": "a"}},
+        "spec": {
+            "nodeSelector": {"disk": "ssd"},
+            "containers": [{"name": "vllm", "resources": {"limits": {"memory": "9Gi", "nvidia.com/gpu.shared": "4"}}}],
+        },
+    }
+    body = deployment(SLICE, gpu={"sharing": "TimeSlicing"}, podTemplate=template)
+    assert pod_of(body)["nodeSelector"] == {"disk": "ssd"}
+    assert container_of(body)["resources"]["limits"] == {"memory": "9Gi", "nvidia.com/gpu.shared": "1"}
+    labels = body["spec"]["template"]["metadata"]["labels"]
+    assert labels["team"] == "a"
+    assert body["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert container_of(body)["args"] == container_of(ON_GPU)["args"]
+
+
+def test_prometheus_finds_the_metrics() -> None:
+    annotations = ON_CPU["spec"]["template"]["metadata"]["annotations"]
+    assert (annotations["prometheus.io/port"], annotations["prometheus.io/path"]) == ("8000", "/metrics")
+
+
+def test_weights_of_known_size_are_asked_of_the_node() -> None:
+    body = deployment(weights={"size": "2Gi"})
+    assert container_of(body)["resources"] == {"requests": {"cpu": "500m", "memory": "4096Mi"}}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,3 +145,28 @@ def test_d7_a_simulated_model_says_so() -> None:
     models, _ = summary(world_of(VLLM, {**SIMULATED, "name": "pretender"}))
     assert [model.simulated for model in models] == [False, True]
     assert models[1].model_name == "simulated"
+
+
+def test_a_model_is_ready_when_its_adapters_answer_too() -> None:
+    model = {"name": "small", "vllm": {**VLLM["vllm"], "adapters": [{"name": "law", "hub": "org/law"}]}}
+    world = world_of(model)
+    world.edit(
+        world.councils["architects"], members=[{"name": "a", "role": "QA", "modelRef": "small", "adapter": "law"}]
+    )
+    world.probes = (ProbeResult(name="small"), ProbeResult(name="small/law", reason="ModelNotServed"))
+    (status,), finding = summary(world)
+    assert (status.name, status.ready, status.model_name) == ("small", False, "Qwen/Qwen3-0.6B")
+    assert finding.reason == "ModelNotServed"
+    assert "check that the server serves law" in finding.message
+    world.probes = (ProbeResult(name="small"), ProbeResult(name="small/law"))
+    assert summary(world)[0][0].ready
+
+
+def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
+    world = world_of(VLLM, is_up=False)
+    roster = build_roster(world.councils["architects"], SETTINGS)
+    said = {roster.servers[0].name: "spec.template.spec.volumes[3].image: Required value"}
+    observed = replace(world.observe_council("architects"), refusals=said)
+    (model,), finding = summarise_models(observed, roster, GpuPlan())
+    assert finding.reason == "ModelUnavailable"
+    assert "Required value; correct the model's spec" in str(model.message)

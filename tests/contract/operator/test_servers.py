@@ -1,0 +1,75 @@
+"""What becomes of a model server's declaration at a real API server, which checks pod templates as no fake does."""
+
+from typing import Any
+
+import pytest
+
+from contract.operator.conftest import World, council_body
+from fakes.fake_kubelet import FakeKubelet
+
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]
+
+COUNCIL = "council/architects"
+Body = dict[str, Any]
+
+
+def served(**fields: Any) -> Body:
+    return council_body(models=[{"name": "small", "vllm": {"model": "m", **fields}}])
+
+
+async def deployment_of(world: World) -> Body:
+    await world.wait(COUNCIL, "jsonpath={.status.models[0].deployment}")
+    name = (await world.get("council", "architects"))["status"]["models"][0]["deployment"]
+    await world.wait(f"deployment/{name}", "create")
+    return await world.get("deployment", name)
+
+
+async def test_everything_that_can_be_declared_makes_a_deployment_that_comes_up(world: World) -> None:
+    await world.apply(
+        served(
+            weights={"size": "1Gi", "persistentVolumeClaim": {"claimName": "weights", "path": "m"}},
+            adapters=[{"name": "law", "path": "law"}],
+            engineArgs=["--max-num-seqs=8"],
+            podTemplate={
+                "metadata": {"labels": {"team": "a"}},
+                "spec": {
+                    "nodeSelector": {"disk": "ssd"},
+                    "containers": [{"name": "vllm", "resources": {"limits": {"memory": "8Gi"}}}],
+                },
+            },
+        )
+    )
+    pod = (await deployment_of(world))["spec"]["template"]
+    assert pod["metadata"]["labels"]["team"] == "a"
+    assert pod["spec"]["nodeSelector"] == {"disk": "ssd"}
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"memory": "8Gi"}
+    assert pod["spec"]["containers"][0]["args"][-1] == "--max-num-seqs=8"
+    async with FakeKubelet(world.api):
+        await world.wait(COUNCIL, "condition=ModelsAvailable")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"restartPolicy": "Never"}, "spec.template.spec.restartPolicy: Unsupported value"),
+        ({"colour": "green"}, "colour"),
+        ({"priority": "high"}, "priority"),
+    ],
+)
+async def test_a_template_that_the_api_server_refuses_is_told_and_a_better_one_heals(
+    world: World, spec: Body, words: str
+) -> None:
+    await world.apply(served(podTemplate={"spec": spec}))
+    await world.wait_condition(COUNCIL, "ModelsAvailable", "False", "ModelUnavailable")
+    body = await world.get("council", "architects")
+    message = next(one["message"] for one in body["status"]["conditions"] if one["type"] == "ModelsAvailable")
+    assert "the API server refuses Deployment" in message
+    assert words in message
+    await world.apply(served())
+    await world.wait_condition(COUNCIL, "ModelsAvailable", "False", "ModelStarting")
+
+
+async def test_a_template_that_would_hide_the_pods_is_refused_before_anything_is_made(world: World) -> None:
+    template = {"metadata": {"labels": {"app.kubernetes.io/instance": "mine"}}}
+    await world.apply(served(podTemplate=template))
+    await world.wait_condition(COUNCIL, "Stalled", "True", "InvalidSpec")
