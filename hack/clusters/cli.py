@@ -4,9 +4,8 @@ import argparse
 import os
 import signal
 import sys
-from types import FrameType
 
-from clusters import folders, kuberay, programs, record
+from clusters import commands, folders, kuberay, programs, record
 from clusters.errors import Refusal, StepFailed
 from clusters.lifecycle import Clusters, Wish, describe
 from clusters.progress import Progress
@@ -18,7 +17,8 @@ def main(arguments: list[str]) -> int:
     """Run the command and return its exit status: 0 done, 1 a step failed, 2 refused, 130 interrupted."""
     wanted = parser().parse_args(arguments)
     clusters = Clusters(folders.from_environment(), Progress())
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, commands.interrupt)
     try:
         return COMMANDS[wanted.command](clusters, wanted)
     except Refusal as refusal:
@@ -37,11 +37,11 @@ def main(arguments: list[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="hack/cluster", description="A real Kubernetes on this machine.")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    verbs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     name = argparse.ArgumentParser(add_help=False)
     name.add_argument("--name", default="default", help="the cluster (default: %(default)s)")
 
-    up = commands.add_parser("up", parents=[name], help="start a cluster and wait until it is ready")
+    up = verbs.add_parser("up", parents=[name], help="start a cluster and wait until it is ready")
     up.add_argument("--nodes", type=int, default=1, help="how many nodes (default: 1)")
     up.add_argument(
         "--provider", choices=["kind", "native"], help="default: kind where docker or podman answers, else native"
@@ -52,21 +52,21 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--without-kuberay", action="store_true", help="leave the KubeRay operator out")
     up.add_argument("--keep", action="store_true", help="keep a cluster that failed to start, to look at it")
 
-    down = commands.add_parser("down", parents=[name], help="remove a cluster and all traces of it")
+    down = verbs.add_parser("down", parents=[name], help="remove a cluster and all traces of it")
     down.add_argument("--all", action="store_true", help="remove every cluster")
-    commands.add_parser("status", help="show every cluster; exit status 1 when one is not healthy")
-    commands.add_parser("kubeconfig", parents=[name], help="print the path of the kubeconfig file")
-    load = commands.add_parser("load-image", parents=[name], help="have images on every node")
+    verbs.add_parser("status", help="show every cluster; exit status 1 when one is not healthy")
+    verbs.add_parser("kubeconfig", parents=[name], help="print the path of the kubeconfig file")
+    load = verbs.add_parser("load-image", parents=[name], help="have images on every node")
     load.add_argument(
         "images", nargs="+", metavar="FILE.tar|NAME", help="an image archive, or an image of docker, podman or buildah"
     )
-    build = commands.add_parser("build", help="only build programs and images, and cache them")
+    build = verbs.add_parser("build", help="only build programs and images, and cache them")
     build.add_argument("--provider", choices=["kind", "native", "control-plane"], help="as for up")
     build.add_argument("--without-kuberay", action="store_true", help="leave the KubeRay operator out")
-    enter = commands.add_parser("enter", parents=[name], help="run a command inside a node")
+    enter = verbs.add_parser("enter", parents=[name], help="run a command inside a node")
     enter.add_argument("node", help="n1, n2 and so on")
     enter.add_argument("line", nargs=argparse.REMAINDER, metavar="COMMAND", help="default: bash")
-    commands.add_parser("kuberay-crds", help="print the paths of KubeRay's CustomResourceDefinitions")
+    verbs.add_parser("kuberay-crds", help="print the paths of KubeRay's CustomResourceDefinitions")
     return top
 
 
@@ -130,11 +130,6 @@ def _kuberay_crds(clusters: Clusters, wanted: argparse.Namespace) -> int:  # noq
     for path in kuberay.crd_files(program):
         print(path)
     return 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Answer the signal to end as Ctrl-C: what was begun is removed."""
-    raise KeyboardInterrupt
 
 
 COMMANDS = {

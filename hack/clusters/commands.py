@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from clusters.errors import StepFailed
@@ -16,6 +17,7 @@ POLL_SECONDS = 0.05
 # Programs that run now, and whether no thread is to go on; see stopped().
 _running: set["subprocess.Popen[bytes]"] = set()
 _stop = threading.Event()
+_interrupted = threading.Event()
 _starting = threading.Lock()
 
 
@@ -107,6 +109,22 @@ def stopped() -> Iterator[None]:
         _stop.clear()
 
 
+def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Answer a signal: raise KeyboardInterrupt now, and again before the next step.
+
+    Python raises between any two instructions. In a finalizer the exception would be lost, and the command go on.
+    """
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
+def forget_interrupt() -> None:
+    """Let steps go on that clean up after an interrupt."""
+    _interrupted.clear()
+
+
 def _go_on(step: str) -> None:
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
     if _stop.is_set():
         raise StepFailed(step, "stopped, because something else has failed")

@@ -173,6 +173,7 @@ class Clusters:
         # A second interruption would leave half of it behind.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+        commands.forget_interrupt()
         with self.progress.step("the start did not succeed: removing what was made"):
             logs = self.folders.state / "failed" / cluster.name
             shutil.rmtree(logs, ignore_errors=True)

@@ -79,3 +79,14 @@ def test_ending_what_has_ended_is_fine() -> None:
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as other:
         commands.end(other)
         assert other.returncode == -signal.SIGKILL
+
+
+def test_an_interrupt_that_gets_lost_strikes_again_before_the_next_step() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        commands.interrupt(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        commands.run(["true"], step="test")
+    with pytest.raises(KeyboardInterrupt):
+        commands.wait_until(lambda: False, step="test", seconds=60)
+    commands.forget_interrupt()
+    assert commands.run(["echo", "cleaned up"], step="test") == "cleaned up\n"
