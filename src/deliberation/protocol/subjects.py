@@ -11,6 +11,10 @@ HEARTBEATS = f"{PREFIX}.*.heartbeat.*"
 PROBES = f"{PREFIX}.*.probe.*"
 
 
+_KIND = 3
+"""Which token says what a message is; it follows the namespace, which may be called "task", too."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One attempt at one Deliberation: what its task and its ledger are filed under."""
@@ -57,7 +61,8 @@ def dead(run: Run, runner: str) -> str:
 
 def dead_letter_of(task_subject: str) -> str:
     """Return where a task is laid aside, from its subject, even when that names no run."""
-    return task_subject.replace(".task.", ".dead.", 1)
+    tokens = task_subject.split(".")
+    return ".".join((*tokens[:_KIND], "dead", *tokens[_KIND + 1 :]))
 
 
 def heartbeat(namespace: str, runner: str) -> str:

@@ -117,3 +117,9 @@ def test_a_subject_outside_the_ledger_is_no_entry(subject: str) -> None:
 def test_a_subject_outside_the_tasks_is_no_task(subject: str) -> None:
     assert subjects.find_task(subject) is None
     assert subjects.find_heartbeat(subject) is None
+
+
+@pytest.mark.parametrize("namespace", ["team", "task", "dead"])
+def test_a_task_is_laid_aside_in_its_own_namespace(namespace: str) -> None:
+    run = Run(namespace, "task", 1)
+    assert subjects.dead_letter_of(subjects.task(run, "task")) == subjects.dead(run, "task")
