@@ -219,3 +219,9 @@ def test_the_standard_example_of_fleiss_s_kappa() -> None:
     agreement = fmean(agree_on_answers(row) or 0 for row in table)
     by_chance = sum((sum(column) / 140) ** 2 for column in zip(*table, strict=True))
     assert (agreement - by_chance) / (1 - by_chance) == pytest.approx(0.20993, abs=5e-6)
+
+
+def test_two_voters_are_the_fewest_that_can_agree() -> None:
+    assert agree_on_answers([1]) is None
+    assert agree_on_answers([1, 1]) == 0
+    assert agree_on_answers([2]) == 1

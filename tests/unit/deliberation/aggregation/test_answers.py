@@ -150,3 +150,13 @@ def test_an_answer_that_was_read_reads_as_itself(text: str, answer: Answer) -> N
 @pytest.mark.parametrize(("one", "other"), [("Straße", "STRASSE"), (" a\n b", "A B"), ("", " ")])
 def test_case_and_white_space_make_no_difference_between_texts(one: str, other: str) -> None:
     assert fold_text(one) == fold_text(other)
+
+
+@pytest.mark.parametrize("number", ["0", "-0", "0E+5", "-0.00"])
+def test_nothing_is_spelled_as_zero(number: str) -> None:
+    assert spell_number(Decimal(number)) == "0"
+
+
+@pytest.mark.parametrize(("unit", "text", "answer"), [("hour", "3 Hours", "3"), ("sec", "3 Sec", None)])
+def test_words_of_four_letters_may_differ_in_case_and_plural(unit: str, text: str, answer: str | None) -> None:
+    assert read_answer(text, Answer(type=AnswerType.NUMBER, unit=unit)) == answer

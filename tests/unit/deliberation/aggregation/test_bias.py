@@ -65,3 +65,7 @@ class TestLength:
             assert 1 in (len(set(scores.values())), len(set(lengths.values())))
         else:
             assert found == pytest.approx(stats.spearmanr(list(scores.values()), list(lengths.values())).statistic)
+
+
+def test_items_that_were_read_only_once_tell_nothing() -> None:
+    assert measure_position_consistency([({"a": 2, "b": 1, "c": 3}, {"b": 1, "a": 2, "d": 3})]) == 1

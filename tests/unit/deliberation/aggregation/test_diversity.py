@@ -19,6 +19,8 @@ class TestDistance:
             (FOX, "Nothing of the kind was ever seen", 1.0),
             (FOX, "The quick brown fox", 1 - 2 / 7),
             ("a b c d", "a b c e", 1 - 1 / 3),
+            ("a b c d e", "z b c d e", 0.5),
+            ("a b c", "a x c", 1.0),
             ("yes", "Yes.", 0.0),
             ("yes", "no", 1.0),
             ("", "", 0.0),
@@ -64,3 +66,8 @@ def test_the_order_of_texts_plays_no_part(texts: dict[str, str], data: st.DataOb
     found = measure_diversity(texts)
     assert measure_diversity(other) == found
     assert sorted(name for cluster in found.clusters for name in cluster) == sorted(texts)
+
+
+def test_texts_with_half_of_their_sequences_in_common_say_the_same() -> None:
+    assert measure_diversity({"a": "a b c d e", "b": "z b c d e"}).clusters == (("a", "b"),)
+    assert measure_diversity({"a": "a b c d", "b": "z b c d"}).clusters == (("a",), ("b",))

@@ -68,3 +68,21 @@ def test_any_number_of_items_is_solved_where_majorities_do_not_go_round(size: in
     ballot = {item: -place for place, item in enumerate(items)}
     result = compare(items[::-1], {"x": ballot, "y": ballot | {items[1]: 0}}, {"x": 1000, "y": 1000})
     assert kemeny(result) == Consensus((tuple(items[:1]), *((item,) for item in items[1:])))
+
+
+def test_a_large_knot_stands_in_the_order_of_borda() -> None:
+    """Each item beats the next seven of a circle; two judges more prefer items in the order of their names."""
+    size = MAX_EXACT + 2
+    items = [f"item-{place:02}" for place in range(size)]
+    circle = {f"j{turn}": {items[(turn + n) % size]: -n for n in range(size)} for turn in range(size)}
+    plain = {f"k{number}": {item: -place for place, item in enumerate(items)} for number in range(2)}
+    scores = circle | plain
+    result = kemeny(compare(items[::-1], scores, dict.fromkeys(scores, 1000)))
+    assert result == Consensus(tuple((item,) for item in items), exact=False)
+
+
+def test_names_do_not_decide_what_is_solved_exactly() -> None:
+    items = [f"item-{place:02}" for place in range(MAX_EXACT + 2)]
+    ranked = items[5:] + items[:5]
+    ballot = {item: -place for place, item in enumerate(ranked)}
+    assert kemeny(compare(items, {"x": ballot}, {"x": 1000})) == Consensus(tuple((item,) for item in ranked))
