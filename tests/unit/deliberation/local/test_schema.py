@@ -1,11 +1,14 @@
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from crd_schema import walk
 from deliberation.api.v1alpha1.kinds import COUNCIL, DELIBERATION, KINDS, Kind
 from deliberation.local import schema
 from deliberation.local.schema import find_faults
 from fakes.manifests import SIMULATED, council, deliberation
+from generate_crds import build_definition
 
 Body = dict[str, Any]
 
@@ -38,6 +41,10 @@ BROKEN_RULES = [
         ),
         "spec.models[0].vllm.weights.persistentVolumeClaim.path: path must be relative",
     ),
+    (
+        deliberation(strategy={"type": "Vote", "rounds": 2}),
+        "spec.strategy.rounds: rounds is for type Critique",
+    ),
     (deliberation(question=" \n "), "spec.question: question is blank: write what the Council is to answer"),
     (deliberation(answer={"type": "Choice"}), "spec.answer.choices: type Choice needs choices: give 2 to 26 of them"),
     (
@@ -61,6 +68,47 @@ def test_valid_objects_have_no_faults(body: Body) -> None:
 def test_a_broken_rule_is_told_as_the_api_server_tells_it(body: Body, told: str) -> None:
     [fault] = find_faults(kind_of(body), body)
     assert fault.startswith(told)
+
+
+COMPLETE = [
+    council(
+        models=[
+            SIMULATED,
+            {"name": "far", "endpoint": {"url": "https://llm.example.com/v1", "modelName": "m"}},
+            {
+                "name": "own",
+                "vllm": {
+                    "model": "m",
+                    "weights": {"persistentVolumeClaim": {"claimName": "c", "path": "p"}},
+                    "gpu": {},
+                },
+            },
+        ],
+        members=[member(instructions="Be brief.")],
+    ),
+    deliberation(context=[{"name": "a", "text": "b"}]),
+    deliberation(answer={"type": "JSON", "schema": {"type": "object"}}),
+]
+
+
+@needs_cel
+def test_every_rule_can_be_evaluated_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated, holds = set(), schema._holds
+
+    def note(rule: str, value: Any) -> bool:
+        evaluated.add(rule)
+        return holds(rule, value)
+
+    monkeypatch.setattr(schema, "_holds", note)
+    assert [find_faults(kind_of(body), body) for body in COMPLETE] == [()] * len(COMPLETE)
+    declared = {rule["rule"] for kind in KINDS for rule in rules_of(kind)}
+    assert {rule for rule in declared - evaluated if schema.OLD not in rule} == set()
+
+
+def rules_of(kind: Kind) -> Iterator[dict[str, str]]:
+    definition = build_definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for _, part in walk(definition, kind.name):
+        yield from part.get("x-kubernetes-validations", ())
 
 
 def test_without_cel_rules_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,3 +177,11 @@ def test_a_task_that_says_nothing_of_newer_fields_is_read_as_before() -> None:
     task = decode(Task, json.dumps(plain).encode())
     assert (task.rounds, task.samples, task.orders, task.stop.value) == (1, 1, 1, "None")
     assert (task.synthesiser, task.budget_tokens, task.keep_if_majority) == (None, None, True)
+
+
+def test_a_refusal_names_the_first_five_faults_and_nothing_of_the_content() -> None:
+    body = {"kind": "verdict", "outcome": "secret", "counted": ["a", *range(9)], "decided_at_ms": "secret"}
+    with pytest.raises(MalformedMessageError) as refused:
+        decode_entry(json.dumps(body).encode())
+    places = [f"verdict.counted.{place}: string_type" for place in range(1, 5)]
+    assert str(refused.value) == "; ".join(["verdict.outcome: enum", *places])
