@@ -8,7 +8,7 @@ dependency: without it, rules go unchecked, and the command says so.
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -91,12 +91,20 @@ def _find_broken_rules(rules: Any, value: Any, path: tuple[str | int, ...]) -> I
             yield f"{_spell(path)}{rule.get('fieldPath', '')}: {rule['message']}".removeprefix(": ")
 
 
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "replace": lambda text, old, new: text.replace(old, new),
+    "split": lambda text, separator: text.split(separator),
+    "sum": sum,
+}
+"""What rules take from Kubernetes' extensions of CEL; the value that a method is called on comes first."""
+
+
 def _holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - JSON
     import cel  # noqa: PLC0415 - need not be installed
 
     context = cel.Context(variables={"self": value})
-    context.add_function("sum", sum)
-    context.add_function("split", lambda text, separator: text.split(separator))
+    for name, function in _FUNCTIONS.items():
+        context.add_function(name, function)
     return bool(cel.evaluate(rule, context))
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any, Self
 import pytest
 import yaml
 
+from deliberation.bus.port import BusUnavailableError
 from deliberation.cli.__main__ import main
 from fakes.manifests import council, deliberation
 
@@ -136,3 +138,30 @@ def test_an_interrupt_cancels_and_prints_what_there_is(tmp_path: Path) -> None:
         output, _ = command.process.communicate(timeout=60)
     assert command.process.returncode == 1
     assert yaml.safe_load(output)["status"]["phase"] == "Cancelled"
+
+
+def test_a_second_interrupt_ends_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run_without_end(*_: object, cancel: asyncio.Event, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await cancel.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("deliberation.cli.run.run", run_without_end)
+    assert run("-f", folder) == 130
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "cancelling; once more ends at once" in output.err
+
+
+def test_a_bus_that_went_away_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose_the_bus(*_: object, **__: object) -> None:
+        raise BusUnavailableError("NATS cannot be reached")
+
+    monkeypatch.setattr("deliberation.cli.run.run", lose_the_bus)
+    assert run("-f", folder) == 1
+    assert "council run: NATS cannot be reached" in capsys.readouterr().err
