@@ -26,6 +26,9 @@ ANSWER_SECONDS = 660
 FAULT_SECONDS = 240
 """Room for a machine that others use. A wait ends as soon as what it waits for is there."""
 
+PANEL_CALLS = 3 + 3 * 2
+"""Model calls of a Panel of three seats: a proposal of each, and a ballot in either order."""
+
 QUESTION = "Which of our services should move to the new cluster first, and why?"
 
 
