@@ -2,6 +2,7 @@
 
 from demonstration.kubectl import Kubectl
 from e2e.scene import (
+    PANEL_CALLS,
     await_answer,
     await_ready,
     council,
@@ -23,7 +24,7 @@ def test_the_simulated_sample_says_that_it_is_simulated(namespace: Kubectl) -> N
     assert status["simulated"] is True
     assert status["proposals"][0]["rank"] == 1
     assert len(status["proposals"]) == 3
-    assert status["usage"]["calls"] == 3 + 3 * 2, "three proposals, and each seat judges the others in two orders"
+    assert status["usage"]["calls"] == PANEL_CALLS
 
 
 def test_five_councils_share_one_server_and_one_ray_cluster(namespace: Kubectl) -> None:

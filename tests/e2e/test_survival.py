@@ -3,6 +3,7 @@
 from demonstration.kubectl import Body, Kubectl
 from e2e.scene import (
     OPERATOR,
+    PANEL_CALLS,
     await_answer,
     await_condition,
     await_ready,
@@ -39,9 +40,9 @@ def test_the_operator_may_be_killed(namespace: Kubectl, system: Kubectl) -> None
 
     answer = await_answer(namespace, "disturbed")
     assert outcome(answer) == outcome(expected)
-    assert answer["status"]["usage"]["calls"] == expected["status"]["usage"]["calls"] == 6
+    assert answer["status"]["usage"]["calls"] == expected["status"]["usage"]["calls"] == PANEL_CALLS
     after = statistics(namespace, server)
-    assert after["calls"] - before["calls"] == 6
+    assert after["calls"] - before["calls"] == PANEL_CALLS
     system.run("rollout", "status", f"deployment/{OPERATOR}", "--timeout=180s", seconds=190)
 
 
