@@ -1,7 +1,7 @@
 """What a majority decides before everybody has spoken: who keeps its answer in a debate, and when a vote is over."""
 
 from deliberation.aggregation.answers import read_answer
-from deliberation.aggregation.plurality import Cluster, Vote, count_votes
+from deliberation.aggregation.plurality import Cluster, Vote, count_votes, has_unassailable_lead
 from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import ResolvedStrategy, Task
@@ -37,7 +37,5 @@ def is_decided(task: Task, standing: Standing) -> bool:
     if task.stop is Stop.NONE or task.strategy is not ResolvedStrategy.VOTE or task.answer.tolerance_milli:
         return False
     weights = {seat.id: seat.weight_milli for seat in task.seats}
-    clusters = count_standing(task, standing)
     outstanding = sum(weights[ask.seat] for ask in standing.missing)
-    runner_up = clusters[1].weight_milli if len(clusters) > 1 else 0
-    return bool(clusters) and clusters[0].weight_milli > runner_up + outstanding
+    return has_unassailable_lead((cluster.weight_milli for cluster in count_standing(task, standing)), outstanding)

@@ -1,27 +1,34 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.engine.asks import Ask
-from deliberation.engine.fold import fold
+from deliberation.api.v1alpha1.strategy import Stop
+from deliberation.engine.asks import Ask, ask_of
+from deliberation.engine.fold import Folding, fold
 from deliberation.engine.report import report
-from deliberation.engine.step import Finish, step
+from deliberation.engine.step import Finish, Record, step
 from deliberation.protocol.messages import (
     Abstention,
     Cancel,
+    Critique,
     LedgerEntry,
     LedgerRecord,
     Outcome,
+    Proposal,
+    ResolvedStrategy,
     Stage,
     Start,
+    Synthesis,
     Task,
     Verdict,
     entry_key,
 )
-from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose, record_all, stand
+from fakes.fake_answers import answer_ask
+from unit.deliberation.engine.scripted import CHOICE, ballot, build_task, build_vote, propose, record_all, stand
 
 TASK = build_task(3)
 
@@ -182,15 +189,30 @@ def test_a_second_verdict_is_late() -> None:
     assert standing.rejected == {"Late": 1}
 
 
+SEATS = st.sampled_from(["s-0", "s-1", "s-2", "stranger"])
+NUMBERS = st.sampled_from([0, 0, 0, 1, 2])
 ENTRIES = st.one_of(
-    st.builds(propose, st.sampled_from(["s-0", "s-1", "s-2", "stranger"]), st.sampled_from(["a", "b", ""])),
-    st.builds(abstain, st.sampled_from(["s-0", "s-1", "s-2", "stranger"]), st.sampled_from(list(Stage))),
+    st.builds(propose, SEATS, st.sampled_from(["a", "b", "left", ""])),
+    st.builds(Proposal, seat=SEATS, round=NUMBERS, sample=NUMBERS, answer=st.sampled_from(["right", "up"])),
+    st.builds(abstain, SEATS, st.sampled_from(list(Stage))),
+    st.builds(
+        Abstention,
+        seat=SEATS,
+        stage=st.sampled_from(Stage),
+        round=NUMBERS,
+        turn=NUMBERS,
+        reason=st.sampled_from(AbstentionReason),
+    ),
+    st.builds(
+        Critique, seat=SEATS, round=NUMBERS, texts=st.dictionaries(SEATS, st.sampled_from(["bad", ""]), max_size=3)
+    ),
+    st.builds(Synthesis, seat=SEATS, answer=st.sampled_from(["left", ""])),
     st.builds(
         ballot,
         st.sampled_from(["s-0", "s-1", "s-2"]),
         st.dictionaries(st.sampled_from(["s-0", "s-1", "s-2"]), st.integers(1, 5)),
     ),
-    st.just(Start(runner="r", at_ms=1)),
+    st.builds(Start, number=NUMBERS, runner=st.just("r"), at_ms=st.just(1)),
     st.just(Cancel()),
     st.just(VERDICT),
 )
@@ -241,3 +263,160 @@ def test_strangers_broken_and_misplaced_records_change_nothing(ledger: list[Ledg
     assert (noisy.proposals, noisy.ballots, noisy.abstentions) == (clean.proposals, clean.ballots, clean.abstentions)
     assert step(task, noisy, 0) == step(task, clean, 0)
     assert sum(noisy.rejected.values()) == sum(clean.rejected.values()) + len(noise)
+
+
+CRITIQUE = build_task(3, ResolvedStrategy.CRITIQUE, synthesiser="s-0")
+CRITICISED = Critique(seat="s-0", round=1, texts={"s-1": "too short"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (CRITICISED.model_copy(update={"texts": {"s-0": "good"}}), "Foreign"),
+        (CRITICISED.model_copy(update={"texts": {"stranger": "good"}}), "Foreign"),
+        (CRITICISED.model_copy(update={"texts": {}}), "Malformed"),
+        (CRITICISED.model_copy(update={"round": 2}), "Foreign"),
+        (Synthesis(seat="s-0", answer="too early"), "Foreign"),
+        (propose("s-0").model_copy(update={"round": 1}), "Foreign"),
+        (propose("s-0").model_copy(update={"sample": 1}), "Foreign"),
+    ],
+)
+def test_in_a_critique_only_what_is_asked_now_counts(entry: LedgerEntry, reason: str) -> None:
+    standing = stand(CRITIQUE, *all_proposals(), entry)
+    assert standing.rejected == {reason: 1}
+    assert (standing.critiques, standing.synthesis, len(standing.rounds)) == ({}, None, 1)
+
+
+def test_a_synthesis_by_another_seat_is_foreign() -> None:
+    task = build_task(3, ResolvedStrategy.MIXTURE_OF_AGENTS, synthesiser="s-2")
+    assert stand(task, *all_proposals(), Synthesis(seat="s-0", answer="x")).rejected == {"Foreign": 1}
+    assert stand(task, *all_proposals(), Synthesis(seat="s-2", answer=" ")).rejected == {"Malformed": 1}
+    assert stand(task, *all_proposals(), Synthesis(seat="s-2", answer="x")).synthesis is not None
+
+
+def test_rounds_keep_what_was_written_in_each() -> None:
+    task = build_task(3, ResolvedStrategy.MIXTURE_OF_AGENTS, rounds=3)
+    second = [propose(f"s-{i}", "b").model_copy(update={"round": 1}) for i in (2, 0)]
+    third = propose("s-1", "c").model_copy(update={"round": 2})
+    gone = abstain("s-1", Stage.EXCHANGE).model_copy(update={"round": 1})
+    standing = stand(task, *all_proposals(), *second, gone, third)
+    assert [list(written) for written in standing.rounds] == [["s-0", "s-1", "s-2"], ["s-0", "s-2"], ["s-1"]]
+    assert [proposal.answer for proposal in standing.proposals.values()] == ["b", "c", "b"]
+    assert [proposal.answer for proposal in standing.stood_before(2).values()] == ["b", "left", "b"]
+
+
+def test_a_round_in_which_nobody_wrote_stays_empty() -> None:
+    task = build_task(3, ResolvedStrategy.CRITIQUE, rounds=2)
+    silent = [abstain(f"s-{i}", Stage.CRITIQUE).model_copy(update={"round": 1}) for i in range(3)]
+    critique = CRITICISED.model_copy(update={"round": 2})
+    others = [abstain(f"s-{i}", Stage.CRITIQUE).model_copy(update={"round": 2}) for i in (1, 2)]
+    better = propose("s-1", "better").model_copy(update={"round": 2})
+    standing = stand(task, *all_proposals(), *silent, critique, *others, better)
+    assert [list(written) for written in standing.rounds] == [["s-0", "s-1", "s-2"], [], ["s-1"]]
+
+
+def test_a_verdict_that_leaves_a_revision_out_goes_back_to_the_proposal_before() -> None:
+    better = propose("s-1", "better").model_copy(update={"round": 1})
+    others = [abstain(f"s-{i}", Stage.CRITIQUE).model_copy(update={"round": 1}) for i in (1, 2)]
+    entries = (*all_proposals(), CRITICISED, *others, better)
+    counted = tuple(entry_key(entry) for entry in entries if entry is not better)
+    standing = stand(CRITIQUE, *entries, VERDICT.model_copy(update={"counted": counted}))
+    assert standing.proposals["s-1"].answer == "left"
+    assert standing.critiques
+
+
+def test_a_critique_of_a_proposal_that_does_not_count_does_not_count() -> None:
+    counted = ("proposal.0.s-0.0", "critique.1.s-0")
+    standing = stand(CRITIQUE, *all_proposals(), CRITICISED, VERDICT.model_copy(update={"counted": counted}))
+    assert not standing.critiques
+
+
+STRATEGIES = (
+    *(build_task(3, strategy, rounds=2, orders=2, synthesiser="s-1") for strategy in ResolvedStrategy),
+    build_task(3, ResolvedStrategy.DEBATE, answer=CHOICE, rounds=2),
+    build_vote(3, samples=2, stop=Stop.UNASSAILABLE, quorum=1),
+    build_task(3, samples=2, orders=2, quorum=1, synthesiser="s-0"),
+)
+
+
+@given(ledgers(), st.sampled_from(STRATEGIES), st.randoms(use_true_random=False))
+def test_whatever_lies_in_a_ledger_has_a_meaning_and_the_order_of_reading_is_none_of_it(
+    ledger: list[LedgerRecord], task: Task, chance: Random
+) -> None:
+    shuffled = ledger + ledger[::2]
+    chance.shuffle(shuffled)
+    standing = fold(task, shuffled)
+    assert standing == fold(task, ledger)
+    report(task, standing)
+    step(task, standing, 10**15)
+    in_order = Folding(task)
+    for record in ledger:
+        in_order.add(record)
+        in_order.stand()
+    assert in_order.stand() == standing
+
+
+class LedgerOfOneRun(RuleBasedStateMachine):
+    """A run that its runner carries on while anything else is written into its ledger, too."""
+
+    @initialize(task=st.sampled_from(STRATEGIES))
+    def begin(self, task: Task) -> None:
+        self.task = task
+        self.records: list[LedgerRecord] = []
+        self.folding = Folding(task)
+
+    @rule(turn=st.integers(0, 20))
+    def answer_something(self, turn: int) -> None:
+        asks = self.folding.stand().missing
+        if asks:
+            self._write(answer_ask(self.task, self.folding.stand(), asks[turn % len(asks)], "left"))
+
+    @rule(entry=ENTRIES)
+    def write_anything(self, entry: LedgerEntry) -> None:
+        self._write(entry)
+
+    @rule(key=KEYS)
+    def write_garbage(self, key: str) -> None:
+        self._append(key, None)
+
+    @rule()
+    def go_on_after_the_deadline(self) -> None:
+        match step(self.task, self.folding.stand(), 10**15):
+            case Record(entries):
+                for entry in entries:
+                    self._write(entry)
+            case Finish(verdict):
+                self._write(verdict)
+
+    @invariant()
+    def every_ask_is_open_once_and_its_place_is_free(self) -> None:
+        standing = self.folding.stand()
+        taken = {record.key for record in self.records} - standing.spoiled
+        asks = standing.missing
+        assert len({ask.key for ask in asks}) == len(asks)
+        assert not taken & {ask.key for ask in asks}
+        assert not taken & {ask.abstention_key for ask in asks}
+
+    @invariant()
+    def the_whole_ledger_says_the_same(self) -> None:
+        assert fold(self.task, reversed(self.records)) == self.folding.stand()
+
+    @invariant()
+    def what_counts_was_asked_of_a_seat_and_answers_no_more_than_once(self) -> None:
+        standing = self.folding.stand()
+        asked = [ask_of(entry) for entry in standing.list_entries()]
+        assert len(set(asked)) == len(asked)
+        assert {ask.seat for ask in asked} <= {seat.id for seat in self.task.seats}
+
+    def _write(self, entry: LedgerEntry) -> None:
+        self._append(entry_key(entry), entry)
+
+    def _append(self, key: str, entry: LedgerEntry | None) -> None:
+        if all(record.key != key for record in self.records):
+            record = LedgerRecord(len(self.records) + 1, key, entry)
+            self.records.append(record)
+            self.folding.add(record)
+
+
+TestLedgerOfOneRun = LedgerOfOneRun.TestCase
+TestLedgerOfOneRun.settings = settings(max_examples=40, stateful_step_count=30)

@@ -15,9 +15,12 @@ from deliberation.protocol.chat import Reply
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,
+    Critique,
     LedgerRecord,
     Proposal,
+    ResolvedStrategy,
     Stage,
+    Synthesis,
     Usage,
     decode_entry,
     entry_key,
@@ -342,3 +345,88 @@ def test_whatever_a_judge_writes_becomes_an_entry_that_the_ledger_takes(text: st
     standing = stand(PANEL, *proposals, entry)
     assert not standing.rejected
     assert Ask(Stage.JUDGE, "s-1") not in standing.missing
+
+
+class TestFaultsOfBallots:
+    """What a judge is told that is asked again."""
+
+    @pytest.mark.parametrize(
+        ("text", "fault"),
+        [
+            ("All are fine.", "the reply holds no whole JSON object"),
+            (json.dumps({"A": scores()}), "the reply has no whole number from 1 to 5 for correctness of answer B"),
+            (
+                json.dumps({"A": scores(), "B": {"correctness": 2, "completeness": 9}}),
+                "the reply has no whole number from 1 to 5 for completeness of answer B",
+            ),
+            (
+                json.dumps({"A": scores(), "B": scores(1)}) + json.dumps({"A": scores(), "B": scores(2)}),
+                "the reply holds 2 different ballots",
+            ),
+        ],
+    )
+    def test_the_fault_is_named(self, text: str, fault: str) -> None:
+        entry = read_ballot_of(text)
+        assert isinstance(entry, Abstention)
+        assert entry.message == fault
+
+
+CRITIQUE = build_task(3, ResolvedStrategy.CRITIQUE, synthesiser="s-0")
+CRITICISE = Ask(Stage.CRITIQUE, "s-1", 1)
+
+
+def read_critique_of(text: str, finish_reason: str = "stop") -> Critique | Abstention:
+    entry = read_reply(CRITIQUE, PROPOSED, CRITICISE, reply_of(text, finish_reason))
+    assert isinstance(entry, Critique | Abstention)
+    assert (entry.seat, entry.round, entry.usage) == ("s-1", 1, USAGE)
+    return entry
+
+
+class TestCritiques:
+    @pytest.mark.parametrize(
+        ("text", "texts"),
+        [
+            ('{"A": "too long", "C": "too short"}', {"s-0": "too long", "s-2": "too short"}),
+            ('{"A": "too long"}', {"s-0": "too long"}),
+            ('{"A": "too long", "B": "mine is good", "D": "?"}', {"s-0": "too long"}),
+            ('First: {"A": "one"} {"A": "two", "C": "three"}', {"s-0": "one", "s-2": "three"}),
+            ('{"A": "", "C": 3, "rationale": "x"} {"C": "\\u0000so"}', {"s-2": "so"}),
+        ],
+    )
+    def test_what_is_said_of_others_counts(self, text: str, texts: dict[str, str]) -> None:
+        entry = read_critique_of(text)
+        assert isinstance(entry, Critique)
+        assert entry.texts == texts
+
+    @pytest.mark.parametrize("text", ["", "All are bad", '{"B": "mine"}', '{"A": ["bad"]}', '{"A": "cut in the mid'])
+    def test_a_critique_of_nobody_is_an_abstention(self, text: str) -> None:
+        entry = read_critique_of(text)
+        assert isinstance(entry, Abstention)
+        assert entry.message == "the reply criticises none of the answers that it was shown"
+
+    def test_one_that_is_cut_off_says_so(self) -> None:
+        entry = read_critique_of('{"A": "cut', "length")
+        assert isinstance(entry, Abstention)
+        assert entry.reason is AbstentionReason.TRUNCATED
+
+    def test_it_is_bounded(self) -> None:
+        entry = read_critique_of(json.dumps({"A": "x" * 100_000}))
+        assert isinstance(entry, Critique)
+        assert len(entry.texts["s-0"]) == 1200
+
+
+def test_a_revision_and_a_synthesis_are_read_as_answers() -> None:
+    revised = read_reply(CRITIQUE, PROPOSED, Ask(Stage.EXCHANGE, "s-1", 2), reply_of("better"))
+    assert revised == Proposal(seat="s-1", round=2, answer="better", usage=USAGE)
+    synthesis = read_reply(CRITIQUE, PROPOSED, Ask(Stage.SYNTHESISE, "s-0"), reply_of("the best", "length"))
+    assert synthesis == Synthesis(seat="s-0", answer="the best", cut_off=True, usage=USAGE)
+    closed = build_task(3, ResolvedStrategy.MIXTURE_OF_AGENTS, answer=CHOICE)
+    nothing = read_reply(closed, PROPOSED, Ask(Stage.SYNTHESISE, "s-0"), reply_of("sideways"))
+    assert isinstance(nothing, Abstention)
+    assert nothing.stage is Stage.SYNTHESISE
+
+
+def test_a_sample_knows_its_number() -> None:
+    assert read_reply(PANEL, PROPOSED, Ask(Stage.PROPOSE, "s-0", 0, 2), reply_of("x")) == Proposal(
+        seat="s-0", sample=2, answer="x", usage=USAGE
+    )

@@ -182,7 +182,7 @@ def test_a_seat_whose_place_is_spoiled_is_not_asked_but_recorded_as_absent() -> 
     assert (entry.seat, entry.reason) == ("s-1", AbstentionReason.INTERNAL_ERROR)
 
 
-def _write_once(ledger: list[LedgerRecord], entries: tuple[LedgerEntry, ...]) -> list[LedgerRecord]:
+def write_once(ledger: list[LedgerRecord], entries: tuple[LedgerEntry, ...]) -> list[LedgerRecord]:
     taken = {record.key for record in ledger}
     new = [entry for entry in entries if entry_key(entry) not in taken]
     return [*ledger, *(LedgerRecord(1000 + len(ledger) + n, entry_key(entry), entry) for n, entry in enumerate(new))]
@@ -194,9 +194,9 @@ def test_from_any_ledger_a_run_past_its_deadline_comes_to_its_end(ledger: list[L
     for _ in range(6):
         match step(task, fold(task, keys_once), DEADLINE_MS):
             case Finish(verdict):
-                keys_once = _write_once(keys_once, (verdict,))
+                keys_once = write_once(keys_once, (verdict,))
             case Record(entries):
-                grown = _write_once(keys_once, entries)
+                grown = write_once(keys_once, entries)
                 assert len(grown) > len(keys_once), "a record that cannot be written would be asked for without end"
                 keys_once = grown
             case work:

@@ -1,6 +1,7 @@
 """One seat against the in-memory bus, with a fake model client."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from deliberation.bus.port import MessageTooLargeError
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
-from deliberation.protocol.chat import ModelError
+from deliberation.protocol.chat import ChatRequest, ModelError, Reply
 from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Stage, Task, Usage
 from deliberation.protocol.subjects import Run
+from deliberation.runner.clock import Clock
 from deliberation.runner.persist import run_of
 from deliberation.runner.seat import Seat
 from fakes.fake_chat import FakeChat
@@ -140,3 +142,57 @@ async def test_a_seat_that_the_task_does_not_have_is_an_error(tmp_path: Path) ->
     seat, _, _ = build(tmp_path)
     with pytest.raises(KeyError):
         await seat.answer(VOTE, Standing(), Ask(Stage.PROPOSE, "stranger-0"))
+
+
+class ChatInTurn(FakeChat):
+    """Replies with one text after the other, or raises one of them."""
+
+    def __init__(self, *replies: str | ModelError) -> None:
+        super().__init__()
+        self._replies = list(replies)
+
+    async def complete(
+        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+    ) -> Reply:
+        reply = self._replies.pop(0)
+        self.error, self.text = (reply, "") if isinstance(reply, ModelError) else (None, reply)
+        return await super().complete(address, api_key, request, deadline_ms, clock)
+
+
+SCORES = {"correctness": 3, "completeness": 4, "clarity": 5}
+GOOD_BALLOT = json.dumps({"A": SCORES, "B": SCORES})
+JUDGE = Ask(Stage.JUDGE, "dev-1")
+
+
+async def judge(tmp_path: Path, *replies: str | ModelError) -> tuple[Standing, ChatInTurn]:
+    bus, chat = MemoryBus(), ChatInTurn(*replies)
+    proposals = [Proposal(seat=f"dev-{index}", answer="x") for index in range(3)]
+    for proposal in proposals:
+        await bus.publish_entry(run_of(PANEL), proposal)
+    await Seat(bus, chat, tmp_path, FakeClock()).answer(PANEL, await read(bus, PANEL), JUDGE)
+    return await read(bus, PANEL), chat
+
+
+async def test_a_ballot_that_cannot_be_read_is_asked_for_once_more(tmp_path: Path) -> None:
+    standing, chat = await judge(tmp_path, "All are fine.", GOOD_BALLOT)
+    assert standing.ballots["dev-1", 0].usage.calls == 2
+    assert len(chat.requests[1].messages) == 3
+
+
+async def test_a_ballot_that_cannot_be_read_twice_is_an_abstention_that_cost_two_calls(tmp_path: Path) -> None:
+    standing, _ = await judge(tmp_path, "All are fine.", "Really.")
+    assert standing.abstentions[JUDGE].reason is AbstentionReason.MALFORMED_ANSWER
+    assert standing.abstentions[JUDGE].usage.calls == 2
+
+
+async def test_a_second_call_that_fails_leaves_the_fault_of_the_first(tmp_path: Path) -> None:
+    away = ModelError(AbstentionReason.MODEL_UNAVAILABLE, "away", Usage(calls=1))
+    standing, _ = await judge(tmp_path, "All are fine.", away)
+    assert standing.abstentions[JUDGE].reason is AbstentionReason.MALFORMED_ANSWER
+    assert standing.abstentions[JUDGE].usage.calls == 2
+
+
+async def test_a_call_made_again_says_how_often_it_was_lost(tmp_path: Path) -> None:
+    seat, bus, _ = build(tmp_path)
+    await seat.answer(VOTE, Standing(), Ask(Stage.PROPOSE, "dev-1", tries=3))
+    assert (await read(bus)).proposals["dev-1"].usage.repeated_calls == 2
