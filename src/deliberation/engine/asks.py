@@ -33,7 +33,7 @@ class Ask:
                 return f"critique.{self.round}.{self.seat}"
             case Stage.JUDGE:
                 return f"ballot.{self.round}.{self.seat}.{self.turn}"
-            case Stage.SYNTHESISE:
+            case _:
                 return "synthesis"
 
     @cached_property
@@ -54,5 +54,5 @@ def ask_of(entry: Contribution | Abstention) -> Ask:
             return Ask(Stage.JUDGE, entry.judge, entry.round, entry.order)
         case Synthesis():
             return Ask(Stage.SYNTHESISE, entry.seat)
-        case Abstention():
+        case _:
             return Ask(entry.stage, entry.seat, entry.round, entry.turn)

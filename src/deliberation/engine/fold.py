@@ -18,10 +18,8 @@ from deliberation.protocol.messages import (
     Critique,
     LedgerEntry,
     LedgerRecord,
-    Proposal,
     Stage,
     Start,
-    Synthesis,
     Task,
     Verdict,
     entry_key,
@@ -158,7 +156,7 @@ class Folding:
             case Critique():
                 others = self._settled.proposals.keys() - {ask.seat}
                 is_ours, is_usable = entry.texts.keys() <= others, bool(entry.texts)
-            case Proposal() | Synthesis():
+            case _:
                 is_ours, is_usable = entry.seat == ask.seat, read_answer(entry.answer, self._task.answer) is not None
         if not is_ours:
             return Rejection.FOREIGN

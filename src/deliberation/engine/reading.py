@@ -67,7 +67,7 @@ def find_peers(task: Task, standing: Standing, seat: str) -> frozenset[str]:
             read = set(seats)
         case Topology.RING:
             read = {seats[place - 1], seats[(place + 1) % len(seats)]}
-        case Topology.STAR:
+        case _:
             read = set(seats) if place == 0 else {seats[0]}
     return frozenset(read - {seat})
 

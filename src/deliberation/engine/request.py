@@ -50,7 +50,7 @@ def build_request(task: Task, standing: Standing, ask: Ask) -> ChatRequest:
             return _ask_answer(task, seat, ask, _write_exchange(task, standing, seat, ask))
         case Stage.JUDGE:
             return _ask_ballot(task, standing, seat, ask)
-        case Stage.SYNTHESISE:
+        case _:
             return _ask_answer(task, seat, ask, _write_synthesis(task, standing, seat, ask))
 
 

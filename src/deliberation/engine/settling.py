@@ -29,7 +29,7 @@ def settle(before: Standing, leg: Leg, given: tuple[Contribution, ...], absent: 
         case Stage.JUDGE:
             ballots = {(entry.judge, entry.order): entry for entry in given if isinstance(entry, Ballot)}
             return replace(before, ballots=ballots, abstentions=abstentions)
-        case Stage.SYNTHESISE:
+        case _:
             synthesis = next((entry for entry in given if isinstance(entry, Synthesis)), None)
             return replace(before, synthesis=synthesis, abstentions=abstentions)
 

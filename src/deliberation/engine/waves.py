@@ -22,7 +22,7 @@ def find_asks(task: Task, standing: Standing, stage: Stage, number: int) -> tupl
         case Stage.JUDGE:
             judges = standing.list_proposers() if has_judging(task, standing) else ()
             return tuple(Ask(stage, judge, 0, order) for judge in judges for order in range(task.orders))
-        case Stage.SYNTHESISE:
+        case _:
             seat = get_synthesiser(task)
             return (Ask(stage, seat),) if seat and _has_synthesis(task, standing) else ()
 

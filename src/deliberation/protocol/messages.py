@@ -271,7 +271,7 @@ def entry_key(entry: LedgerEntry) -> str:
             key = f"abstention.{entry.stage}.{entry.round}.{entry.seat}.{entry.turn}"
         case Cancel():
             key = "cancel"
-        case Verdict():
+        case _:
             key = _numbered("verdict", entry.number)
     return key
 

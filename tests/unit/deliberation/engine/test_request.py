@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.fold import fold
@@ -164,6 +164,13 @@ def test_what_satisfies_the_schema_is_an_answer(answer: Answer) -> None:
     assert entry.rationale == "x" * 300
 
 
+def test_the_schema_of_json_is_the_user_s() -> None:
+    schema = {"type": "object", "properties": {"port": {"type": "integer"}}}
+    built = build_answer_schema(Answer(type=AnswerType.JSON, json_schema=schema))
+    assert built is not None
+    assert built["properties"]["answer"] == schema
+
+
 def test_free_text_has_no_schema() -> None:
     assert build_answer_schema(Answer()) is None
 
@@ -251,6 +258,19 @@ def test_a_debater_reads_closed_answers_with_their_reasons() -> None:
     text = text_of(task, stand(task, *because), Ask(Stage.EXCHANGE, "s-1", 1))
     assert "up\n\nup is short" in text
     assert "Answer B is your own." in text
+
+
+def test_a_later_layer_reads_all_answers_of_the_layer_before() -> None:
+    task = build_task(5, ResolvedStrategy.MIXTURE_OF_AGENTS, rounds=2)
+    texts = [text_of(task, stand(task, *PROPOSALS), Ask(Stage.EXCHANGE, f"s-{i}", 1)) for i in range(5)]
+    assert all(f"Go {i} steps." in texts[0] for i in range(5))
+    assert "your own" not in texts[0].removeprefix(shared_prompt(task))
+
+
+@pytest.mark.parametrize("ask", [Ask(Stage.CRITIQUE, "s-1", 1), Ask(Stage.EXCHANGE, "s-0", 1), Ask(Stage.JUDGE, "s-2")])
+def test_what_is_sent_to_a_seat_is_enough_for_its_request(ask: Ask) -> None:
+    standing = stand(CRITIQUE, *PROPOSALS, *CRITIQUES)
+    assert build_request(CRITIQUE, standing.show(), ask) == build_request(CRITIQUE, standing, ask)
 
 
 def test_a_mixture_of_agents_ends_with_a_synthesis_of_the_last_layer() -> None:
