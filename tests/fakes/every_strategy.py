@@ -13,7 +13,7 @@ TASKS: dict[str, Task] = {
         3, ResolvedStrategy.VOTE, answer=CHOICE, samples=3, aggregation=Aggregation.PLURALITY
     ),
     "vote that stops": build_task(
-        5, ResolvedStrategy.VOTE, answer=CHOICE, stop=Stop.UNASSAILABLE, aggregation=Aggregation.PLURALITY
+        5, ResolvedStrategy.VOTE, answer=CHOICE, stop=Stop.UNASSAILABLE, seed=1, aggregation=Aggregation.PLURALITY
     ),
     "panel": build_task(4, orders=2),
     "panel of samples": build_task(3, samples=2),

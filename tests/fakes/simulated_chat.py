@@ -14,10 +14,14 @@ from deliberation.runner.clock import Clock
 
 
 class SimulatedChat:
-    """Implements `runner.seat.Chat`. `calls` counts what was begun, by request; the tokens are of what was answered."""
+    """Implements `runner.seat.Chat`. `calls` counts what was begun, by request; the tokens are of what was answered.
 
-    def __init__(self, traits: Traits | None = None) -> None:
+    `one_by_one`: calls that begin together are answered in their order, with time for others to see each answer.
+    """
+
+    def __init__(self, traits: Traits | None = None, *, one_by_one: bool = False) -> None:
         self._traits = traits or Traits()
+        self._turns = 50 if one_by_one else 0
         self.calls: Counter[str] = Counter()
         self.prompt_tokens = 0
         self.completion_tokens = 0
@@ -28,7 +32,8 @@ class SimulatedChat:
         del address, api_key, deadline_ms, clock
         identity = sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
         self.calls[identity] += 1
-        await asyncio.sleep(0)
+        for _ in range(1 + self._turns * self.calls.total()):
+            await asyncio.sleep(0)
         prompt = "\n\n".join(message["content"] for message in request.messages)
         whole = answer(self._traits, Asked(identity, prompt, request.schema))
         text = whole[: request.max_tokens * CHARACTERS_PER_TOKEN]

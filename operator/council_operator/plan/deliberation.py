@@ -141,7 +141,8 @@ def _take_over(observed: DeliberationObserved, task: Task, standing: Standing) -
 
 def _tell_end(outcome: Outcome, standing: Standing, task: Task) -> EmitEvent:
     kind = "Normal" if outcome in {Outcome.SUCCEEDED, Outcome.CANCELLED} else "Warning"
-    counts = f"{len(standing.proposals)} of {len(task.seats)} seats proposed, {len(standing.ballots)} ballots"
+    ballots = f", {len(standing.ballots)} ballots" if standing.ballots else ""
+    counts = f"{len(standing.list_proposers())} of {len(task.seats)} seats proposed{ballots}"
     return EmitEvent(kind, outcome.value, counts)
 
 

@@ -43,8 +43,8 @@ def failed(reason: Reason, message: str) -> Finding:
 
 def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
     """Return how the run ended, in numbers, and what to do about it; never a word of a model."""
-    seats, proposals, ballots = len(task.seats), len(standing.proposals), len(standing.ballots)
-    counts = f"{proposals} of {seats} seats proposed, {ballots} ballots"
+    ballots = f", {len(standing.ballots)} ballots" if standing.ballots else ""
+    counts = f"{len(standing.list_proposers())} of {len(task.seats)} seats proposed{ballots}"
     advice = {
         Outcome.SUCCEEDED: "",
         Outcome.CANCELLED: "cancelled; what there was is kept",

@@ -53,5 +53,5 @@ def test_other_ends_are_failures_with_a_reason_and_numbers(outcome: Outcome, pha
     assert conditions["Stalled"] == ("True", outcome.value)
     assert conditions["Reconciling"] == ("False", outcome.value)
     assert text in message_of(world, "Succeeded")
-    assert "1 of 3 seats proposed, 0 ballots" in message_of(world, "Succeeded")
+    assert "1 of 3 seats proposed;" in message_of(world, "Succeeded")
     assert "abstentions: 1 ModelUnavailable" in message_of(world, "Succeeded")
