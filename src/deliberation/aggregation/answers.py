@@ -31,7 +31,7 @@ def read_answer(text: str, answer: Answer) -> str | None:
             return None if number is None else spell_number(number)
         case AnswerType.BOOLEAN:
             return _read_boolean(text)
-        case AnswerType.JSON:
+        case _:
             return _read_json(text, answer)
 
 

@@ -1,6 +1,6 @@
 """From proposals and ballots to an order, with its ties, by the rule that the task declares."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -8,7 +8,7 @@ from itertools import groupby
 from deliberation.aggregation.answers import read_answer
 from deliberation.aggregation.borda import borda
 from deliberation.aggregation.bradley_terry import bradley_terry
-from deliberation.aggregation.comparisons import count_pairwise_wins
+from deliberation.aggregation.comparisons import Comparisons, count_pairwise_wins
 from deliberation.aggregation.copeland import copeland
 from deliberation.aggregation.kemeny import kemeny
 from deliberation.aggregation.plurality import Cluster, Vote, count_first_places, count_votes
@@ -147,24 +147,27 @@ def _apply_rule(task: Task, judgement: Judgement, ordered: list[str]) -> tuple[G
 
     Within a group they keep the order in which they are given.
     """
-    comparisons = judgement.comparisons
     match task.aggregation:
         case Aggregation.SCORE_MEAN:
             return _tie(ordered, judgement.estimates), True
-        case Aggregation.KEMENY:
-            consensus = kemeny(comparisons)
-            levels = {name: -place for place, group in enumerate(consensus.groups) for name in group}
-            return _level(ordered, levels), consensus.exact
-        case Aggregation.BORDA:
-            return _level(ordered, borda(comparisons)), True
-        case Aggregation.COPELAND:
-            return _level(ordered, copeland(comparisons)), True
-        case Aggregation.BRADLEY_TERRY:
-            return _level(ordered, bradley_terry(comparisons)), True
         case Aggregation.PLURALITY:
             weights = {seat.id: seat.weight_milli for seat in task.seats}
             shares = count_first_places(judgement.scores, weights)
             return _level(ordered, {name: shares.get(name, Fraction(0)) for name in ordered}), True
+        case Aggregation.KEMENY:
+            consensus = kemeny(judgement.comparisons)
+            levels = {name: -place for place, group in enumerate(consensus.groups) for name in group}
+            return _level(ordered, levels), consensus.exact
+        case rule:
+            return _level(ordered, _RULES[rule](judgement.comparisons)), True
+
+
+_RULES: dict[Aggregation, Callable[[Comparisons], Mapping[str, Fraction | float]]] = {
+    Aggregation.BORDA: borda,
+    Aggregation.COPELAND: copeland,
+    Aggregation.BRADLEY_TERRY: bradley_terry,
+}
+"""The rules that give each proposal a value, by how it fares against each other one."""
 
 
 def _level(ordered: list[str], values: Mapping[str, Fraction | float]) -> Groups:

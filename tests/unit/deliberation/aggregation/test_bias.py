@@ -4,6 +4,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from deliberation.aggregation.bias import correlate_with_length, measure_position_consistency
 
@@ -57,14 +58,13 @@ class TestLength:
 
     @given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=3))
     def test_scipy_finds_the_same(self, items: dict[str, tuple[int, int]]) -> None:
-        stats = pytest.importorskip("scipy.stats")
         scores = {item: score for item, (score, _) in items.items()}
         lengths = {item: length for item, (_, length) in items.items()}
         found = correlate_with_length(scores, lengths)
         if found is None:
             assert 1 in (len(set(scores.values())), len(set(lengths.values())))
         else:
-            assert found == pytest.approx(stats.spearmanr(list(scores.values()), list(lengths.values())).statistic)
+            assert found == pytest.approx(spearmanr(list(scores.values()), list(lengths.values())).statistic)
 
 
 def test_items_that_were_read_only_once_tell_nothing() -> None:

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from random import Random
 
+import choix
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +39,6 @@ def games(wins: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
 )
 def test_choix_finds_the_same(wins: list[list[int]]) -> None:
     """A prior of 1 win either way is one more game either way: choix, without regularisation, must agree."""
-    choix = pytest.importorskip("choix")
     size = len(wins)
     wins = [[number if i != j else 0 for j, number in enumerate(row)] for i, row in enumerate(wins)]
     with_prior = [[number + (i != j) for j, number in enumerate(row)] for i, row in enumerate(wins)]
