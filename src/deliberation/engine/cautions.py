@@ -66,7 +66,7 @@ def _on_abstentions(task: Task, standing: Standing) -> Iterator[str]:
         yield f"QuorumPartial: {len(silent_seats)} of {len(task.seats)} seats gave no proposal"
     unmoved = len(_find_absent(standing, Stage.CRITIQUE)) + len(_find_absent(standing, Stage.EXCHANGE))
     if unmoved:
-        yield f"ExchangePartial: {unmoved} critiques or revisions did not come; what stood before them stands"
+        yield f"ExchangePartial: critiques or revisions that did not come: {unmoved}; what stood before them stands"
     judges = standing.list_proposers()
     silent = {seat for seat, _ in _find_absent(standing, Stage.JUDGE)} - {seat for seat, _ in standing.ballots}
     if silent:
@@ -130,7 +130,7 @@ def _on_the_end(task: Task, standing: Standing) -> Iterator[str]:
         yield "BudgetExhausted: budget.tokens did not pay for everything; the result rests on what it did"
     not_needed = reasons.count(AbstentionReason.NOT_NEEDED)
     if not_needed:
-        yield f"StoppedEarly: {not_needed} votes were not waited for, because they could not change the winner"
+        yield f"StoppedEarly: votes that were not waited for: {not_needed}; they could not change the winner"
     succeeded = standing.verdict is not None and standing.verdict.outcome is Outcome.SUCCEEDED
     if succeeded and get_synthesiser(task) and standing.synthesis is None:
         yield "NotSynthesised: the synthesis did not come, so the best proposal is the result"

@@ -101,7 +101,7 @@ _DETAILS = (
     _Detail(result=MAX_ANSWER_BYTES, answer=1024, text=128, dissent=128),
     _Detail(result=MAX_ANSWER_BYTES, answer=512, text=64, dissent=64, seats=8),
     _Detail(result=1024, answer=256, text=32, dissent=32, name=64, seats=2),
-    _Detail(result=512, answer=128, text=16, dissent=16, name=64, seats=1, proposals=3, abstentions=24),
+    _Detail(result=512, answer=128, text=16, dissent=8, name=48, seats=1, proposals=3, abstentions=24),
 )
 """From the richest to the poorest, which fits whatever the models write: a test holds the worst case against it."""
 

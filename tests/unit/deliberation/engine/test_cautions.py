@@ -131,7 +131,7 @@ class TestAbstentions:
         )
         assert find_cautions(PANEL, standing, NOTHING) == (
             "QuorumPartial: 1 of 3 seats gave no proposal",
-            "ExchangePartial: 3 critiques or revisions did not come; what stood before them stands",
+            "ExchangePartial: critiques or revisions that did not come: 3; what stood before them stands",
             "BallotsPartial: 1 of 2 judges gave no ballot",
         )
 

@@ -1,6 +1,7 @@
 import json
 from fractions import Fraction
 from hashlib import sha256
+from itertools import product
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, Criterion
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine import ENGINE_VERSION
+from deliberation.engine.asks import Ask
 from deliberation.engine.findings import Findings
 from deliberation.engine.fold import fold
 from deliberation.engine.ranking import rank
 from deliberation.engine.report import MAX_REPORT_BYTES, Report, report
+from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, step
 from deliberation.engine.telling import tell_agreement
 from deliberation.prompts.shared import shared_prompt
@@ -383,7 +387,7 @@ def worst_task(strategy: ResolvedStrategy, character: str) -> Task:
     return build_task(64, strategy, **fields).model_copy(update={"seats": seats})
 
 
-@pytest.mark.parametrize("character", ["a", '"', "\n", "\\", "é", "漢", "😀"])
+@pytest.mark.parametrize("character", ['"', "é", "😀"])
 @pytest.mark.parametrize("strategy", list(ResolvedStrategy))
 @pytest.mark.parametrize("abstaining", [0, 32, 60])
 def test_a_report_is_bounded_whatever_the_models_write(
@@ -426,6 +430,75 @@ def test_a_report_is_bounded_whatever_the_models_write(
     fields = {field: getattr(told, field) for field in Report.__dataclass_fields__}
     body = DeliberationStatus(**fields).to_json()
     assert len(json.dumps(body, ensure_ascii=False).encode()) < 30 * 1024
+
+
+def crowded_standing(task: Task, character: str) -> Standing:
+    """Return a standing in which every place is taken, and every text long and different: more than a run can write."""
+    text = character * 2048
+    proposals = {
+        entry.id: entry
+        for n, (seat, sample) in enumerate(product(task.seats, range(task.samples)))
+        for entry in [
+            propose(seat.id, f"{n}{text}").model_copy(
+                update={"sample": sample, "round": task.rounds, "rationale": f"{n} {text}", "cut_off": True}
+            )
+        ]
+    }
+    rotating = {
+        (judge.id, order): ballot(
+            judge.id,
+            {
+                name: 1 + (place + number * (1 - 2 * order)) % 5
+                for place, (name, proposal) in enumerate(proposals.items())
+                if proposal.seat != judge.id
+            },
+            task,
+        ).model_copy(update={"order": order})
+        for number, judge in enumerate(task.seats)
+        for order in range(2)
+    }
+    abstentions = {
+        Ask(stage, seat.id, number, turn): Abstention(
+            seat=seat.id, stage=stage, round=number, turn=turn, reason=reason, message=text
+        )
+        for seat in task.seats
+        for stage in Stage
+        for number in range(3)
+        for turn, reason in enumerate((AbstentionReason.BUDGET_EXHAUSTED, AbstentionReason.NOT_NEEDED))
+    }
+    return Standing(
+        proposals=proposals,
+        rounds=(proposals, proposals),
+        ballots=rotating,
+        synthesis=Synthesis(seat=task.seats[0].id, answer=text, rationale=text, cut_off=True),
+        abstentions=abstentions,
+        verdict=verdict_on(),
+    )
+
+
+@pytest.mark.parametrize("character", ['"', "😀", "w "])
+@pytest.mark.parametrize("strategy", list(ResolvedStrategy))
+@pytest.mark.parametrize(("seats", "samples"), [(64, 1), (4, 16)])
+def test_a_report_on_more_than_a_run_can_write_is_bounded_too(
+    strategy: ResolvedStrategy, character: str, seats: int, samples: int
+) -> None:
+    worst = worst_task(strategy, character)
+    changes = {"samples": samples, "orders": 2, "aggregation": Aggregation.KEMENY, "synthesiser": longest_id(0)}
+    task = worst.model_copy(update={**changes, "seats": worst.seats[:seats]})
+    told = report(task, crowded_standing(task, character))
+    assert told.json_bytes <= MAX_REPORT_BYTES
+    assert told.result is not None
+    assert told.result.synthesised
+    assert len(told.proposals) >= 3
+    assert told.votes is not None
+    assert len(told.votes.abstentions) >= 24
+    assert all(len(warning) <= 256 for warning in told.warnings)
+    positions = sum(dissent.proposals for dissent in told.dissent)
+    assert positions <= 63
+    assert told.diversity is not None
+    assert len(told.dissent) == told.diversity.clusters - 1
+    fields = {field: getattr(told, field) for field in Report.__dataclass_fields__}
+    DeliberationStatus(**fields)
 
 
 def test_an_ordinary_report_shows_answers_of_2_kib_in_full() -> None:
