@@ -20,7 +20,7 @@ def answer_ask(task: Task, standing: Standing, ask: Ask, text: str, usage: Usage
                 Score(
                     proposal=proposal.id, criteria={item.name: 1 + len(proposal.answer) % 5 for item in task.criteria}
                 )
-                for proposal in list_judged(task, standing, ask.seat)
+                for proposal in list_judged(standing, ask.seat)
             )
             return Ballot(judge=ask.seat, order=ask.turn, scores=scores, usage=used)
         case Stage.SYNTHESISE:

@@ -5,11 +5,9 @@ counted here in answers and critiques. Evidence and comparison: a Panel that lis
 N + N x orders calls, where comparing each pair twice would cost N + N x N x (N - 1).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deliberation.api.v1alpha1.strategy import Topology
-from deliberation.engine.reading import identify_models
 from deliberation.engine.strategies import get_preset, list_legs
 from deliberation.engine.waves import count_samples
 from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
@@ -54,7 +52,7 @@ def _count(task: Task, seats: int, stage: Stage, number: int) -> Cost:
             return Cost(stage, number, calls, answers_read=_count_read(task, seats), answers_written=calls)
         case Stage.JUDGE:
             calls = seats * task.orders if seats > 1 else 0
-            judged = sum(_list_judged(task)) * count_samples(task) * task.orders
+            judged = others * count_samples(task) * task.orders
             return Cost(stage, number, calls, answers_read=judged, scores_written=judged)
         case _:
             return _count_synthesis(task, seats, number)
@@ -75,10 +73,3 @@ def _count_read(task: Task, seats: int) -> int:
     if task.topology is Topology.RING:
         return seats * min(3, seats)
     return seats + 2 * (seats - 1)
-
-
-def _list_judged(task: Task) -> Iterator[int]:
-    """Yield for each judge how many seats it scores: those of other models, or all others where there is but one."""
-    models = list(identify_models(task).values())
-    for model in models:
-        yield len(models) - models.count(model) or len(models) - 1

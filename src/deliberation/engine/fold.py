@@ -122,7 +122,7 @@ class Folding:
             self._open_abstentions = {ask.abstention_key: ask for ask in answerable}
             if self._leg.stage is Stage.JUDGE:
                 self._judged = {
-                    judge: frozenset(proposal.id for proposal in list_judged(self._task, self._settled, judge))
+                    judge: frozenset(proposal.id for proposal in list_judged(self._settled, judge))
                     for judge in {ask.seat for ask in self._asks}
                 }
 

@@ -22,7 +22,7 @@ def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Prop
     """
     match ask.stage:
         case Stage.JUDGE:
-            return label_proposals(_draw_order(task, ask, list_judged(task, standing, ask.seat)))
+            return label_proposals(_draw_order(task, ask, list_judged(standing, ask.seat)))
         case Stage.EXCHANGE if task.strategy is ResolvedStrategy.DEBATE:
             read = {ask.seat, *find_peers(task, standing, ask.seat)}
             stood = standing.stood_before(ask.round).values()
@@ -33,20 +33,20 @@ def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Prop
             return label_proposals(tuple(standing.proposals.values()))
 
 
-def list_judged(task: Task, standing: Standing, judge: str) -> tuple[Proposal, ...]:
-    """Return the proposals that a judge scores: none of its own, and none of its model's where there are others.
+def list_judged(standing: Standing, judge: str) -> tuple[Proposal, ...]:
+    """Return the proposals that a judge scores: all but its own.
 
-    A model likes what it could have written itself, even without knowing who wrote it.
+    A model likes what it could have written itself, even without knowing who wrote it. Still, a judge reads its model's
+    proposals, too: if each judged only those of others, no judge would ever say how two models compare, and a model
+    with one seat would always be average. What it says in its model's cause is left out when ballots are counted
+    (`judgement`).
 
     Raises:
         KeyError: the seat did not propose, so it is no judge.
     """
     if judge not in standing.list_proposers():
         raise KeyError(judge)
-    models = identify_models(task)
-    others = tuple(proposal for proposal in standing.proposals.values() if proposal.seat != judge)
-    unrelated = tuple(proposal for proposal in others if models[proposal.seat] != models[judge])
-    return unrelated or others
+    return tuple(proposal for proposal in standing.proposals.values() if proposal.seat != judge)
 
 
 def identify_models(task: Task) -> dict[str, tuple[str, str | None]]:

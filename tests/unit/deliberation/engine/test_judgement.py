@@ -85,6 +85,16 @@ class TestSameModel:
         assert told.comparisons.lead(1, 0) == 2000
         assert told.comparisons.lead(0, 2) == 2000
 
+    def test_a_model_with_one_seat_can_win_against_one_with_three(self) -> None:
+        """If judges scored only other models, the lone seat's proposal would be average, whatever it is worth."""
+        task = mixed("one", "one", "one", "other")
+        worth = {"s-0": 2, "s-1": 3, "s-2": 1, "s-3": 5}
+        ballots = (ballot(seat, {name: score for name, score in worth.items() if name != seat}) for seat in worth)
+        told = judge(task, standing_of(task, *ballots))
+        order = sorted(told.estimates, key=lambda name: -told.estimates[name].mean)
+        assert order == ["s-3", "s-1", "s-0", "s-2"]
+        assert all(told.comparisons.lead(3, other) > 0 for other in range(3))
+
     def test_its_scale_is_taken_from_all_that_it_scored(self) -> None:
         task = mixed("one", "one", "other", "other")
         told = judge(task, standing_of(task, ballot("s-0", {"s-1": 5, "s-2": 3, "s-3": 1}), ballot("s-2", {"s-1": 3})))

@@ -36,21 +36,12 @@ def proposed(task: Task, **fields: Any) -> Standing:
 
 
 def judged_by(task: Task, judge: str) -> list[str]:
-    return sorted(proposal.id for proposal in list_judged(task, proposed(task), judge))
+    return sorted(proposal.id for proposal in list_judged(proposed(task), judge))
 
 
-def test_nobody_judges_its_own_model_where_there_are_others() -> None:
-    task = with_models("a", "a", "b")
-    assert judged_by(task, "s-0") == ["s-2"]
-    assert judged_by(task, "s-2") == ["s-0", "s-1"]
-
-
-def test_where_all_have_one_model_only_the_own_proposals_are_left_out() -> None:
-    assert judged_by(with_models("a", "a", "a"), "s-0") == ["s-1", "s-2"]
-
-
-def test_one_model_served_at_two_places_is_one_model() -> None:
-    assert judged_by(with_models("a", "a'", "b"), "s-0") == ["s-2"]
+@pytest.mark.parametrize("models", ["aab", "aaa", "abc"])
+def test_a_judge_scores_all_proposals_but_its_own_whatever_their_models(models: str) -> None:
+    assert judged_by(with_models(*models), "s-0") == ["s-1", "s-2"]
 
 
 def test_no_sample_of_one_s_own_is_judged() -> None:
@@ -60,7 +51,7 @@ def test_no_sample_of_one_s_own_is_judged() -> None:
 def test_who_did_not_propose_is_no_judge() -> None:
     task = build_task(3)
     with pytest.raises(KeyError):
-        list_judged(task, stand(task, propose("s-0"), propose("s-1")), "s-2")
+        list_judged(stand(task, propose("s-0"), propose("s-1")), "s-2")
 
 
 def debate(topology: Topology, seats: int = 5) -> Task:
