@@ -41,18 +41,17 @@ def compare(
     counts only where nobody else can decide. Items come out sorted: neither their order nor the judges' matters.
     """
     places = tuple(sorted(items))
-    fair, whole = _zeros(len(places)), _zeros(len(places))
+    fair, partial = _zeros(len(places)), _zeros(len(places))
     for judge, ranked in scores.items():
-        row = [ranked.get(item) for item in places]
-        akin = [(judge, item) in stakes for item in places]
-        _add(row, weights[judge], akin, fair, whole)
-    partial = False
+        scored = [(place, ranked[item], (judge, item) in stakes) for place, item in enumerate(places) if item in ranked]
+        _add(scored, weights[judge], fair, partial)
+    is_partial = False
     for one in range(len(places)):
         for other in range(one):
-            if not fair[one][other] + fair[other][one] and whole[one][other] + whole[other][one]:
-                fair[one][other], fair[other][one] = whole[one][other], whole[other][one]
-                partial = True
-    return Comparisons(places, tuple(map(tuple, fair)), partial)
+            if not fair[one][other] + fair[other][one] and partial[one][other] + partial[other][one]:
+                fair[one][other], fair[other][one] = partial[one][other], partial[other][one]
+                is_partial = True
+    return Comparisons(places, tuple(map(tuple, fair)), is_partial)
 
 
 def _zeros(size: int) -> list[list[int]]:
@@ -60,17 +59,19 @@ def _zeros(size: int) -> list[list[int]]:
 
 
 def _add(
-    row: Sequence[AnyScore | None], weight: int, akin: Sequence[bool], fair: list[list[int]], whole: list[list[int]]
+    scored: Sequence[tuple[int, AnyScore, bool]], weight: int, fair: list[list[int]], partial: list[list[int]]
 ) -> None:
-    """Add one judge's comparisons to `whole` and, where the judge has no stake in them, to `fair`."""
-    scored = [(place, score) for place, score in enumerate(row) if score is not None]
-    for number, (one, score) in enumerate(scored):
-        for other, other_score in scored[:number]:
-            half = weight if score == other_score else 0
-            won, lost = (half, half) if half else ((2 * weight, 0) if score > other_score else (0, 2 * weight))
-            for matrix in (whole,) if akin[one] != akin[other] else (whole, fair):
-                matrix[one][other] += won
-                matrix[other][one] += lost
+    """Add one judge's comparisons, given as place, score and kinship: to `partial` where it has a stake in them."""
+    for number, (one, score, is_akin) in enumerate(scored):
+        for other, other_score, is_other_akin in scored[:number]:
+            matrix = fair if is_akin == is_other_akin else partial
+            if score > other_score:
+                matrix[one][other] += 2 * weight
+            elif score < other_score:
+                matrix[other][one] += 2 * weight
+            else:
+                matrix[one][other] += weight
+                matrix[other][one] += weight
 
 
 def find_condorcet_winner(comparisons: Comparisons) -> str | None:
