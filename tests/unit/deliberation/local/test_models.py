@@ -56,6 +56,18 @@ def test_an_endpoint_serves_the_declared_model_unless_it_names_another() -> None
     assert named["endpoint"]["modelName"] == "other"
 
 
+def test_adapters_are_asked_for_at_the_endpoint_that_stands_in() -> None:
+    lora = {"name": "small", "vllm": {"model": "org/model", "adapters": [{"name": "terse", "hub": "org/terse"}]}}
+    members = [{"name": "dev", "role": "Developer", "modelRef": "small", "adapter": "terse"}]
+    given = read_manifests(text(council(models=[lora], members=members), deliberation()))
+    mapped, _ = map_models(given, Options(endpoints={"small": Endpoint("http://127.0.0.1:8000/v1")}))
+    addresses = build_roster(mapped.councils[0], RENDER).models
+    assert [(one.name, one.base_url, one.model_name) for one in addresses] == [
+        ("small", "http://127.0.0.1:8000/v1", "org/model"),
+        ("small/terse", "http://127.0.0.1:8000/v1", "terse"),
+    ]
+
+
 def test_the_declared_key_goes_to_the_endpoint_that_stands_in() -> None:
     model, keys = map_one(KEYED, endpoints={"small": Endpoint("http://x/v1")}, api_keys={"small": "sk"})
     assert model["endpoint"] == {"url": "http://x/v1", "modelName": "m", "apiKeySecretRef": SECRET}
