@@ -7,6 +7,7 @@ from typing import Any
 from council_operator.loops import Key
 from council_operator.plan.gpu_demands import asks_for_gpu
 from council_operator.plan.gpu_nodes import Offer, read_offers
+from council_operator.plan.observed import Activity
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
@@ -24,11 +25,14 @@ class Wakes:
     """
 
     def __init__(self, wake: Callable[[Key], None], monotonic: Callable[[], float]) -> None:
+        started = monotonic()
         self._wake = wake
         self._monotonic = monotonic
         self._by_uid: dict[str, Key] = {}
         self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
         self._councils: dict[str, set[Key]] = defaultdict(set)
+        self._active: dict[Key, set[str]] = defaultdict(set)
+        self._used: dict[Key, float] = defaultdict(lambda: started)
         self._on_gpus: set[Key] = set()
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._heartbeats: dict[tuple[str, str], tuple[Heartbeat, float]] = {}
@@ -61,9 +65,19 @@ class Wakes:
         else:
             self._by_uid[uid] = key
             phases[uid] = body.get("status", {}).get("phase", Phase.PENDING)
+        self._note_use(council, uid, is_active=event_type != "DELETED" and _is_active(body))
         if before != phases.get(uid) and council in self._councils[council.namespace]:
             self._wake(council)
         self._wake(key)
+
+    def _note_use(self, council: Key, uid: str, *, is_active: bool) -> None:
+        active = self._active[council]
+        if is_active or uid in active:
+            self._used[council] = self._monotonic()
+        if is_active:
+            active.add(uid)
+        else:
+            active.discard(uid)
 
     def child_changed(self, body: Body) -> None:
         """Look at every Council that owns the object."""
@@ -108,9 +122,20 @@ class Wakes:
         known = self._heartbeats.get((namespace, runner))
         return (known[0], self._monotonic() - known[1]) if known else (None, None)
 
+    def activity_of(self, council: Key) -> Activity:
+        """Return how much a Council is used, counted from the operator's start at the earliest."""
+        return Activity(len(self._active[council]), self._monotonic() - self._used[council])
+
     def phases_of(self, council: Key) -> dict[str, int]:
         """Return how many Deliberations of a Council are in each phase."""
         return dict(Counter(self._phases[council].values()))
+
+
+def _is_active(deliberation: Body) -> bool:
+    """Return whether a Deliberation is unfinished, and not one that only a change could bring on."""
+    status = deliberation.get("status", {})
+    stalled = any(one["type"] == "Stalled" and one["status"] == "True" for one in status.get("conditions", ()))
+    return status.get("phase", Phase.PENDING) not in FINISHED and not stalled
 
 
 def _key(kind: str, body: Body) -> Key:

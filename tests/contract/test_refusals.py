@@ -143,6 +143,12 @@ COUNCILS = [
         "adapter must name one of the adapters of the member's model: correct it or declare that one",
     ),
     Case(
+        "a sleep that is too short",
+        vllm(idleSeconds=59),
+        "vllm.idleSeconds",
+        "idleSeconds must be 0, which is never, or at least 60",
+    ),
+    Case(
         "endpoint without http",
         endpoint("llm.example.com/v1"),
         "endpoint.url",

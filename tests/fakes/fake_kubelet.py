@@ -1,8 +1,10 @@
 """A fake node: binds every pod of a namespace to itself and reports it ready. No container runs."""
 
 import asyncio
+import itertools
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +12,7 @@ from contract.api_server import ApiServer, RefusedError
 
 NODE = "fake-node"
 LOOK_SECONDS = 0.5
+LOOKS_PER_BEAT = 20
 
 
 class FakeKubelet:
@@ -22,7 +25,7 @@ class FakeKubelet:
     async def __aenter__(self) -> Self:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
         await asyncio.to_thread(self.api.kubectl, "apply", "--filename=-", stdin=json.dumps(node))
-        await self._set_status("node", NODE, {"conditions": [{"type": "Ready", "status": "True"}]})
+        await self._beat()
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -36,7 +39,9 @@ class FakeKubelet:
 
     async def _run(self) -> None:
         ready: set[str] = set()
-        while True:
+        for look in itertools.count():
+            if look % LOOKS_PER_BEAT == 0:
+                await self._beat()
             listed = json.loads(await asyncio.to_thread(self.api.kubectl, "get", "pods", "--output=json"))
             for pod in listed["items"]:
                 if pod["metadata"]["uid"] not in ready:
@@ -44,6 +49,13 @@ class FakeKubelet:
                         await self._make_ready(pod)
                         ready.add(pod["metadata"]["uid"])
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _beat(self) -> None:
+        """Say that the node is ready: Kubernetes gives a node up that it has not heard of for 50 seconds."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": now}
+        with suppress(RefusedError):
+            await self._set_status("node", NODE, {"conditions": [ready]})
 
     async def _make_ready(self, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]

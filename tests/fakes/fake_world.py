@@ -27,11 +27,12 @@ from council_operator.plan.actions import (
 )
 from council_operator.plan.gpu_demands import asks_for_gpu
 from council_operator.plan.health import RunnerState
-from council_operator.plan.observed import BusFault, CouncilObserved, DeliberationObserved, GpuObserved
+from council_operator.plan.observed import Activity, BusFault, CouncilObserved, DeliberationObserved, GpuObserved
 from council_operator.plan.roster import runner_name
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
+from council_operator.wakes import FINISHED
 from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
@@ -69,6 +70,7 @@ class FakeWorld:
     probes: tuple[ProbeResult, ...] | None = None
     nodes: list[Body] | None = field(default_factory=list)
     events: list[EmitEvent] = field(default_factory=list)
+    used_ms: dict[str, int] = field(default_factory=dict)
     _serial: Any = field(default_factory=lambda: itertools.count(1))
 
     # What the operator does.
@@ -90,8 +92,20 @@ class FakeWorld:
             probes=self.probes,
             phases=self._phases(name),
             gpu=self._gpu() if asks_for_gpu(body) else None,
+            neighbours=tuple(self.councils.values()),
+            activity={self._note_use(one): self._activity(one) for one in self.councils},
             now_ms=self.now_ms,
         )
+
+    def _note_use(self, council: str) -> tuple[str, str]:
+        unfinished = any(phase not in FINISHED for phase in self._phases(council))
+        if unfinished or council not in self.used_ms:
+            self.used_ms[council] = self.now_ms
+        return self.councils[council]["metadata"]["namespace"], council
+
+    def _activity(self, council: str) -> Activity:
+        unfinished = sum(count for phase, count in self._phases(council).items() if phase not in FINISHED)
+        return Activity(unfinished, (self.now_ms - self.used_ms[council]) / 1000)
 
     def _gpu(self) -> GpuObserved:
         return GpuObserved(

@@ -9,6 +9,7 @@ from council_operator.loops import Key
 from council_operator.observe.probes import Probes
 from council_operator.plan.actions import ObjectReference
 from council_operator.plan.gpu_demands import asks_for_gpu
+from council_operator.plan.idle import may_sleep
 from council_operator.plan.observed import BusFault, CouncilObserved, GpuObserved
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
@@ -43,6 +44,8 @@ class CouncilObserver:
         ray_jobs, kuberay_installed = await self._ray_jobs(key.namespace)
         roster = find_roster(body, self.settings)
         runner, models = (roster.runner, roster.models) if roster else ("", ())
+        gpu = await self._gpu() if asks_for_gpu(body) else None
+        neighbours = gpu.councils if gpu else await self._neighbours(body)
         heartbeat, age = self.wakes.heartbeat_of(key.namespace, runner)
         return CouncilObserved(
             body=body,
@@ -56,7 +59,9 @@ class CouncilObserver:
             heartbeat_age_seconds=age,
             probes=await self.probes.ask(key.namespace, runner, models, age),
             phases=self.wakes.phases_of(key),
-            gpu=await self._gpu() if asks_for_gpu(body) else None,
+            gpu=gpu,
+            neighbours=neighbours,
+            activity={_name_of(council): self.wakes.activity_of(_key_of(council)) for council in neighbours},
             now_ms=self.now_ms(),
         )
 
@@ -68,6 +73,12 @@ class CouncilObserver:
             deployments=await self._everywhere("apps/v1", "Deployment", MODELS_SELECTOR),
             pods=await self._everywhere("v1", "Pod", MODELS_SELECTOR),
         )
+
+    async def _neighbours(self, body: Body) -> tuple[Body, ...]:
+        """Read who may share servers with a Council, where that decides whether they sleep."""
+        if not may_sleep(body):
+            return ()
+        return tuple(await self.kubernetes.list_labelled(API_VERSION, "Council", body["metadata"]["namespace"], ""))
 
     async def _nodes(self) -> tuple[Body, ...] | None:
         try:
@@ -90,6 +101,14 @@ class CouncilObserver:
             return _by_name(await self._children("ray.io/v1", "RayJob", namespace)), True
         except NotFoundError:
             return {}, False
+
+
+def _name_of(council: Body) -> tuple[str, str]:
+    return council["metadata"]["namespace"], council["metadata"]["name"]
+
+
+def _key_of(council: Body) -> Key:
+    return Key("Council", *_name_of(council))
 
 
 def _by_name(bodies: Sequence[Body]) -> dict[str, Body]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from council_operator.plan import gpu_demands, health
+from council_operator.plan import gpu_demands, health, idle
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
 from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId
 from council_operator.plan.health import RunnerState
@@ -40,8 +40,9 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     roster = find_roster(observed.body, settings)
     if health.is_being_deleted(observed.body) or roster is None:
         return Plan()
-    gpus = gpu_demands.plan_observed(observed.gpu, settings, observed.now_ms)
-    wanted = list(_render_servers(observed, roster, gpus, settings))
+    sleepers = idle.find_sleepers(observed, settings)
+    gpus = gpu_demands.plan_observed(observed.gpu, sleepers, settings, observed.now_ms)
+    wanted = list(_render_servers(observed, roster, gpus, sleepers, settings))
     actions: list[Action] = [*_apply_changed(observed, wanted)]
     actions += _plan_runner(observed, roster, settings)
     if _credentials_needed(observed, roster, actions):
@@ -56,8 +57,13 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
 def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
     """Return whether everything that the Council declares is up: a question could be answered now."""
     return runner_is_ready(observed, roster) and all(
-        health.is_serving(observed.deployments.get(server.name)) for server in roster.servers
+        is_up(observed.deployments.get(server.name)) for server in roster.servers
     )
+
+
+def is_up(server: Body | None) -> bool:
+    """Return whether a model server answers, or would if it were woken."""
+    return health.is_serving(server) or idle.is_asleep(server)
 
 
 def runner_is_ready(observed: CouncilObserved, roster: Roster) -> bool:
@@ -73,14 +79,21 @@ def is_beating(observed: CouncilObserved) -> bool:
 
 
 def _render_servers(
-    observed: CouncilObserved, roster: Roster, gpus: GpuPlan, settings: RenderSettings
+    observed: CouncilObserved,
+    roster: Roster,
+    gpus: GpuPlan,
+    sleepers: frozenset[ServerId],
+    settings: RenderSettings,
 ) -> Iterator[Body]:
     """Yield the Service and the Deployment of each model server, but for those that no GPU can be found for."""
     for server in roster.servers:
-        yield from _render_server(server, observed.body, gpus, settings)
+        is_asleep = ServerId(observed.body["metadata"]["namespace"], server.name) in sleepers
+        yield from _render_server(server, observed.body, gpus, settings, is_asleep=is_asleep)
 
 
-def _render_server(server: Server, council: Body, gpus: GpuPlan, settings: RenderSettings) -> tuple[Body, ...]:
+def _render_server(
+    server: Server, council: Body, gpus: GpuPlan, settings: RenderSettings, *, is_asleep: bool
+) -> tuple[Body, ...]:
     match server.declaration:
         case VllmModel() as model:
             name = ServerId(council["metadata"]["namespace"], server.name)
@@ -88,10 +101,9 @@ def _render_server(server: Server, council: Body, gpus: GpuPlan, settings: Rende
             if model.gpu and not isinstance(given, Placement):
                 return ()
             placement = given if isinstance(given, Placement) else None
-            replicas = 1 if placement is None or name in gpus.may_start else 0
-            deployment = vllm.render_deployment(
-                server.name, model, server.image, placement, replicas, council, settings
-            )
+            may_start = placement is None or name in gpus.may_start
+            running = vllm.Running.ASLEEP if is_asleep else vllm.Running.YES if may_start else vllm.Running.NOT_YET
+            deployment = vllm.render_deployment(server.name, model, server.image, placement, running, council, settings)
             return vllm.render_service(server.name, council), deployment
         case SimulatedModel() as model:
             deployment = simulated.render_deployment(server.name, model, council, settings)
@@ -240,7 +252,10 @@ def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> b
 
 
 def _look_again_after(observed: CouncilObserved, roster: Roster) -> float:
-    is_missed = observed.probes is None or any(probe.reason for probe in observed.probes)
+    asleep = {name for name, server in roster.server_of.items() if idle.is_asleep(observed.deployments.get(server))}
+    is_missed = observed.probes is None or any(
+        probe.reason for probe in observed.probes if probe.name.partition("/")[0] not in asleep
+    )
     if not is_ready(observed, roster) or observed.bus_fault or is_missed:
         return UNREADY_LOOK_SECONDS
     return LISTEN_SECONDS

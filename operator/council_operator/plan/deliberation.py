@@ -70,12 +70,13 @@ def is_cancelled_before_admission(observed: DeliberationObserved) -> bool:
 
 
 def is_council_ready(council: Body | None) -> bool:
-    """Return whether a Council says of its present spec that it can take questions."""
+    """Return whether a Council says of its present spec that it can take questions now; one that sleeps is woken."""
     if council is None or health.is_being_deleted(council):
         return False
     return any(
         condition["type"] == "Ready"
         and condition["status"] == "True"
+        and condition.get("reason") != Reason.ASLEEP
         and condition.get("observedGeneration") == council["metadata"].get("generation")
         for condition in council.get("status", {}).get("conditions", ())
     )

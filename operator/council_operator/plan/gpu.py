@@ -5,7 +5,7 @@ gives servers a pool of like GPUs and leaves the choice of the node to the sched
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from council_operator.plan import gpu_words
@@ -33,6 +33,8 @@ class Stage(Enum):
     STUCK = auto()
     """It starts, but something keeps it from getting on: nobody waits for it."""
     SERVING = auto()
+    ASLEEP = auto()
+    """It has no pod and needs no units until it is woken; what it had is remembered, not kept for it."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,16 @@ class Demand:
 
 @dataclass(frozen=True)
 class Holding:
-    """Units that a live Deployment has been given, whether or not anybody declares it still."""
+    """Units that a Deployment has been given, whether or not anybody declares it still.
+
+    Attributes:
+        is_live: it has pods, or is to have them: it comes before those that only wait for theirs.
+    """
 
     server: ServerId
     pool: Pool
     slices: int
+    is_live: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,22 @@ def plan_gpus(
     has the units; the rest is given out first come, first served.
     """
     ordered = sorted(demands, key=lambda demand: (demand.since_ms, demand.server))
+    held = {one.server: one for one in holdings}
+    asleep = {demand.server: demand for demand in ordered if demand.stage is Stage.ASLEEP}
+    remembered = {name: _remember(one, held[name], overhead_mib) for name, one in asleep.items() if name in held}
+    ordered = [demand for demand in ordered if demand.server not in asleep]
+    verdicts: dict[ServerId, Placement | Refusal]
     if offers is None:
         verdicts = {demand.server: _give_blindly(demand, overhead_mib) for demand in ordered}
     else:
         desk = _Desk.open(offers, ordered, overhead_mib)
-        kept = {held.server: held for held in sorted(holdings, key=lambda held: held.server) if desk.keep(held)}
+        claims = sorted(
+            (one for name, one in held.items() if name not in asleep), key=lambda one: (not one.is_live, one.server)
+        )
+        kept = {one.server: one for one in claims if desk.keep(one)}
         verdicts = {demand.server: desk.place(demand, kept.get(demand.server)) for demand in ordered}
-    return _give_turns(ordered, verdicts)
+    turns = _give_turns(ordered, verdicts)
+    return replace(turns, verdicts={**verdicts, **remembered})
 
 
 @dataclass
@@ -173,6 +189,12 @@ def _preference(pool: Pool, gpu: Gpu, model: VllmModel) -> tuple[int, Pool]:
     unit = pool.memory_mib // pool.replicas
     is_known = model.weights.size is not None or gpu.memory_per_slice is not None
     return (unit if is_known else -unit), pool
+
+
+def _remember(demand: Demand, held: Holding, overhead_mib: int) -> Placement:
+    """Return what a sleeping server had."""
+    need = find_need(demand.model, demand.gpu, overhead_mib)
+    return Placement(held.pool, held.slices, find_share(demand.gpu, held.pool, need))
 
 
 def _give_blindly(demand: Demand, overhead_mib: int) -> Placement | Refusal:

@@ -1,6 +1,7 @@
 """What the Councils ask of GPUs and what their Deployments hold, read from the cluster."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from council_operator.plan import health
@@ -18,12 +19,17 @@ IN_SIGHT_SECONDS = 2.0
 """Age from which a Deployment is seen by every Council's loop: two that come at once then agree on who is first."""
 
 
-def plan_observed(observed: GpuObserved | None, settings: RenderSettings, now_ms: int) -> GpuPlan:
+def plan_observed(
+    observed: GpuObserved | None, sleepers: frozenset[ServerId], settings: RenderSettings, now_ms: int
+) -> GpuPlan:
     """Return the plan for all Councils; an empty one where none asks for GPUs."""
     if observed is None:
         return GpuPlan()
     deployments = {_id_of(body): body for body in observed.deployments}
-    demands = {demand.server: demand for demand in _read_demands(observed, deployments, settings, now_ms)}
+    read = _read_demands(observed, deployments, settings, now_ms)
+    demands = {
+        demand.server: replace(demand, stage=Stage.ASLEEP) if demand.server in sleepers else demand for demand in read
+    }
     holdings = [
         holding
         for server, body in deployments.items()

@@ -27,6 +27,7 @@ def read_holding(deployment: Body) -> Holding | None:
             ServerId(deployment["metadata"]["namespace"], deployment["metadata"]["name"]),
             Pool(**{**pool, "sharing": Sharing(pool["sharing"])}, selector=selector),
             int(content["slices"]),
+            is_live=bool(deployment["spec"].get("replicas")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -90,6 +90,14 @@ def is_serving(deployment: Body | None) -> bool:
     return bool(seen and status.get("updatedReplicas", 0) and status.get("readyReplicas", 0))
 
 
+def seconds_available(deployment: Body, now_ms: int) -> float:
+    """Return for how long a Deployment has been available, in seconds; since its creation if it does not say."""
+    for one in deployment.get("status", {}).get("conditions", ()):
+        if one.get("type") == "Available" and one.get("lastTransitionTime"):
+            return (now_ms - parse_time_ms(one["lastTransitionTime"])) / 1000
+    return age_seconds(deployment, now_ms)
+
+
 def has_stopped_progressing(deployment: Body) -> bool:
     """Return whether Kubernetes has given a Deployment's start-up up: by default after ten minutes without progress."""
     conditions = deployment.get("status", {}).get("conditions", ())

@@ -19,6 +19,14 @@ class BusFault:
 
 
 @dataclass(frozen=True)
+class Activity:
+    """How much a Council is used: unfinished Deliberations, and the time since there was one."""
+
+    unfinished: int = 0
+    idle_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class GpuObserved:
     """Everything that shares GPUs, in all namespaces that the operator serves. `nodes` None: they cannot be read."""
 
@@ -35,7 +43,9 @@ class CouncilObserved:
     `deployments`, `services` and `ray_jobs` hold, by name, the operator's objects in the Council's namespace: at least
     those that carry this Council's owner reference or a name that its spec renders to. `pods` are the pods behind the
     deployments and the runners, for their waiting reasons. `gpu` is there only for a Council that asks for GPUs.
-    `refusals` hold, by name, what the API server said against a child that it would not take.
+    `neighbours` are the Councils that may share its servers, itself among them, with the `activity` of each by
+    namespace and name; they are there where servers may sleep or run on GPUs. `refusals` hold, by name, what the API
+    server said against a child that it would not take.
     """
 
     body: Body
@@ -50,6 +60,8 @@ class CouncilObserved:
     probes: tuple[ProbeResult, ...] | None = None
     phases: dict[str, int] = field(default_factory=dict)
     gpu: GpuObserved | None = None
+    neighbours: tuple[Body, ...] = ()
+    activity: dict[tuple[str, str], Activity] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     now_ms: int = 0
 

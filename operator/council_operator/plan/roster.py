@@ -13,6 +13,10 @@ from deliberation.protocol.messages import ModelAddress, SeatTask
 Body = dict[str, Any]
 
 
+_NOT_THE_SERVERS = {"idle_seconds"}
+"""Fields that make no other server: Councils share one and differ in them."""
+
+
 @dataclass(frozen=True)
 class Server:
     """One model server to run; several models of a Council share it when their declarations are equal."""
@@ -111,7 +115,7 @@ def _find_server(model: CouncilModel, council_uid: str, settings: RenderSettings
     image = _vllm_image(declaration, settings) if isinstance(declaration, VllmModel) else settings.images.operator
     content = {
         "kind": type(declaration).__name__,
-        "declaration": declaration.model_dump(mode="json", exclude_defaults=True),
+        "declaration": declaration.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_THE_SERVERS),
         "image": image,
         "council": council_uid if model.dedicated else "",
     }

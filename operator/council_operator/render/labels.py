@@ -25,6 +25,9 @@ which ones it wrote last, and rolls the model servers when they change."""
 GPU_HOLDING = "councils.dev/gpu"
 """Annotation: which GPUs a model server was given. The plan reads it back: what runs keeps its place."""
 
+ASLEEP = "councils.dev/asleep"
+"""Annotation: the model server was put to sleep for want of questions; one without pods and it awaits its turn."""
+
 
 def child_labels(application: str, component: str, instance: str) -> dict[str, str]:
     """Return the labels of one child; all values are ours, none is a user's text."""

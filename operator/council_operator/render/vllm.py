@@ -1,6 +1,7 @@
 """A vLLM server as a Deployment, set up by flags: an unknown flag stops the server, an unknown variable does not."""
 
 import json
+from enum import Enum, auto
 
 from council_operator.plan.gpu import Placement
 from council_operator.plan.gpu_holdings import write_holding
@@ -32,12 +33,20 @@ _CACHE = "/var/cache/council"
 _WEIGHTS = "/var/weights"
 
 
+class Running(Enum):
+    """Whether a server is to have a pod, and if not, why."""
+
+    YES = auto()
+    NOT_YET = auto()
+    ASLEEP = auto()
+
+
 def render_deployment(
     name: str,
     model: VllmModel,
     image: str,
     placement: Placement | None,
-    replicas: int,
+    running: Running,
     council: Body,
     settings: RenderSettings,
 ) -> Body:
@@ -64,7 +73,9 @@ def render_deployment(
     if placement:
         template["spec"] = gpu.bind(template["spec"], placement)
         body["metadata"]["annotations"][labels.GPU_HOLDING] = write_holding(placement)
-    body["spec"] |= {"replicas": replicas, "template": template}
+    if running is Running.ASLEEP:
+        body["metadata"]["annotations"][labels.ASLEEP] = "true"
+    body["spec"] |= {"replicas": 1 if running is Running.YES else 0, "template": template}
     return labels.seal(body)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from council_operator.plan.gpu_demands import plan_observed
+from council_operator.plan.idle import find_sleepers
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, build_roster
 from council_operator.plan.settings import RenderSettings
@@ -30,7 +31,7 @@ def summarise(observed: CouncilObserved, settings: RenderSettings) -> Body:
         roster = build_roster(observed.body, settings)
     except InvalidSpecError as error:
         return _summarise_invalid(observed, str(error))
-    gpus = plan_observed(observed.gpu, settings, observed.now_ms)
+    gpus = plan_observed(observed.gpu, find_sleepers(observed, settings), settings, observed.now_ms)
     gpu_plan_valid, gpu_plan = find_gpu_plan(observed, roster, gpus, settings)
     models, models_available = summarise_models(observed, roster, gpus)
     runner, runner_ready = summarise_runner(observed, roster)
@@ -85,8 +86,11 @@ def _overall(findings: tuple[Finding, ...]) -> tuple[Finding, Finding, Finding]:
     faults = sorted((finding for finding in findings if not finding.status), key=_is_consequence)
     fault = faults[0] if faults else None
     if fault is None:
-        ready = Finding("Ready", status=True, reason=Reason.READY, message="Deliberations can be put to this Council")
-        return ready, Finding("Reconciling", status=False, reason=Reason.READY), _not_stalled(Reason.READY)
+        asleep = next((finding for finding in findings if finding.reason == Reason.ASLEEP), None)
+        reason = Reason.ASLEEP if asleep else Reason.READY
+        text = asleep.message if asleep else "Deliberations can be put to this Council"
+        ready = Finding("Ready", status=True, reason=reason, message=text)
+        return ready, Finding("Reconciling", status=False, reason=reason), _not_stalled(reason)
     return (
         Finding("Ready", status=False, reason=fault.reason, message=fault.message),
         Finding("Reconciling", status=True, reason=fault.reason, message=f"{fault.type} is awaited"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from council_operator.plan import health
+from council_operator.plan import health, idle
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
 from council_operator.plan.observed import CouncilObserved
@@ -36,6 +36,11 @@ def summarise_models(
 
 def _condition(faults: dict[str, Fault | None]) -> Finding:
     broken = {name: fault for name, fault in faults.items() if fault}
+    asleep = [name for name, fault in broken.items() if fault[0] is Reason.ASLEEP]
+    if asleep and len(asleep) == len(broken):
+        text = f"{', '.join(asleep)} sleep for want of questions; the next Deliberation wakes them"
+        return Finding(TYPE, status=True, reason=Reason.ASLEEP, message=text)
+    broken = {name: fault for name, fault in broken.items() if name not in asleep}
     if not broken:
         return Finding(TYPE, status=True, reason=Reason.READY, message=f"{len(faults)} of {len(faults)} models answer")
     first_reason, _ = next(iter(broken.values()))
@@ -63,6 +68,9 @@ def _status(
 def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> Fault | None:
     """Return why a model is not available: its server first, then what the runner found when it asked."""
     server = roster.server_of.get(model_of(model))
+    if server is not None and idle.is_asleep(observed.deployments.get(server)):
+        wanted = _find_gpu_wait(server, observed, gpus) if _is_refused(server, observed, gpus) else None
+        return wanted or (Reason.ASLEEP, "asleep for want of questions; the next Deliberation wakes it")
     if server is not None and not health.is_serving(observed.deployments.get(server)):
         waits = _find_gpu_wait(server, observed, gpus)
         return waits or _find_server_fault(server, observed, simulated=model.simulated)
@@ -72,6 +80,11 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, 
     if server is None and probe is None:
         return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
     return None
+
+
+def _is_refused(server: str, observed: CouncilObserved, gpus: GpuPlan) -> bool:
+    """Return whether a server is to run, and no GPU is found for it."""
+    return isinstance(gpus.verdicts.get(ServerId(observed.body["metadata"]["namespace"], server)), Refusal)
 
 
 def _find_gpu_wait(server: str, observed: CouncilObserved, gpus: GpuPlan) -> Fault | None:
@@ -102,7 +115,14 @@ def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: boo
     if refused:
         return Reason.MODEL_UNAVAILABLE, f"Deployment {server} gets no pod: {refused}"
     patience = "" if simulated else "; large weights take minutes to load"
-    return Reason.MODEL_STARTING, f"Deployment {server} starts{patience}"
+    return Reason.MODEL_STARTING, f"Deployment {server} starts{_since(deployment)}{patience}"
+
+
+def _since(deployment: Body) -> str:
+    """Return since when a Deployment has had no pod that answers, as far as it says so."""
+    conditions = deployment.get("status", {}).get("conditions", ())
+    times = [one.get("lastTransitionTime") for one in conditions if one.get("type") == "Available"]
+    return f", since {times[0]}" if times and times[0] else ""
 
 
 def _find_refusal(deployment: Body) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contract.operator.conftest import World, council_body
+from contract.operator.conftest import World, council_body, question_body
 from fakes.fake_kubelet import FakeKubelet
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]
@@ -73,3 +73,17 @@ async def test_a_template_that_would_hide_the_pods_is_refused_before_anything_is
     template = {"metadata": {"labels": {"app.kubernetes.io/instance": "mine"}}}
     await world.apply(served(podTemplate=template))
     await world.wait_condition(COUNCIL, "Stalled", "True", "InvalidSpec")
+
+
+async def test_a_server_that_nobody_asks_sleeps_and_the_next_question_wakes_it(world: World) -> None:
+    await world.apply(served(idleSeconds=60))
+    async with FakeKubelet(world.api), await world.fake_runner("architects") as runner:
+        name = (await deployment_of(world))["metadata"]["name"]
+        await world.wait_condition(COUNCIL, "Ready", "True", "Ready")
+        await world.wait_condition(COUNCIL, "Ready", "True", "Asleep")
+        assert (await world.get("deployment", name))["spec"]["replicas"] == 0
+        await world.apply(question_body())
+        await world.wait(f"deployment/{name}", "jsonpath={.spec.replicas}=1")
+        run, task = await runner.take()
+        await runner.finish(run, task)
+        await world.wait("deliberation/question", "condition=Succeeded")

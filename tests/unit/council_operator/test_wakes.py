@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from council_operator.loops import Key
+from council_operator.plan.observed import Activity
 from council_operator.wakes import Wakes
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
@@ -147,3 +148,26 @@ def test_what_kubelets_report_otherwise_wakes_nobody(woken: Woken) -> None:
     assert woken.take() == []
     woken.wakes.node_changed("DELETED", busy)
     assert woken.take() == [COUNCIL]
+
+
+def test_use_is_counted_from_the_operators_start_and_renewed_by_unfinished_deliberations(woken: Woken) -> None:
+    woken.now = 100.0
+    assert woken.wakes.activity_of(COUNCIL) == Activity(0, 100.0)
+    woken.wakes.deliberation_changed("ADDED", deliberation("Succeeded", uid="old"))
+    assert woken.wakes.activity_of(COUNCIL) == Activity(0, 100.0)
+    woken.wakes.deliberation_changed("ADDED", deliberation())
+    assert woken.wakes.activity_of(COUNCIL) == Activity(1, 0.0)
+    woken.now = 160.0
+    woken.wakes.deliberation_changed("MODIFIED", deliberation("Succeeded"))
+    woken.now = 170.0
+    assert woken.wakes.activity_of(COUNCIL) == Activity(0, 10.0)
+
+
+def test_a_deliberation_that_is_deleted_or_cannot_go_on_keeps_nobody_awake(woken: Woken) -> None:
+    stalled = deliberation("Pending", uid="s")
+    stalled["status"]["conditions"] = [{"type": "Stalled", "status": "True"}]
+    woken.wakes.deliberation_changed("ADDED", stalled)
+    woken.wakes.deliberation_changed("ADDED", deliberation())
+    woken.now = 50.0
+    woken.wakes.deliberation_changed("DELETED", deliberation())
+    assert woken.wakes.activity_of(COUNCIL) == Activity(0, 0.0)

@@ -286,6 +286,18 @@ class VllmModel(Model):
         ),
     ] = ()
     gpu: Annotated[Gpu | None, Field(description="Run on GPUs; absent runs on CPU")] = None
+    idle_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=604_800,
+            description="Time without a Deliberation after which the server is put to sleep: it has no pod then, and "
+            "the next Deliberation wakes it; 0 is never. Councils that share the server must all allow it",
+            json_schema_extra=rules(
+                Rule("self == 0 || self >= 60", "idleSeconds must be 0, which is never, or at least 60")
+            ),
+        ),
+    ] = 0
     pod_template: Annotated[
         dict[str, Any],
         Field(

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a condition has its status."""
 
+    ASLEEP = "Asleep"
     AWAITING_TURN = "AwaitingTurn"
     BUDGET_EXHAUSTED = "BudgetExhausted"
     BUS_UNAVAILABLE = "BusUnavailable"

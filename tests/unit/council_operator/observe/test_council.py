@@ -67,3 +67,14 @@ async def test_nodes_that_may_not_be_read_are_unknown_and_the_rest_goes_on(scene
     assert gpu is not None
     assert gpu.nodes is None
     assert len(gpu.councils) == 2
+
+
+async def test_whoever_shares_a_server_that_may_sleep_is_seen_with_its_use(scene: Scene) -> None:
+    sleepy = {"name": "small", "vllm": {**VLLM["vllm"], "idleSeconds": 60}}
+    scene.cluster.put(council(council_spec(sleepy)))
+    scene.cluster.put(council(name="other"))
+    observed = await scene.look()
+    assert sorted(body["metadata"]["name"] for body in observed.neighbours) == ["architects", "other"]
+    assert set(observed.activity) == {(NAMESPACE, "architects"), (NAMESPACE, "other")}
+    scene.cluster.put(council())
+    assert (await scene.look()).neighbours == ()

@@ -169,9 +169,29 @@ def test_where_nodes_cannot_be_read_slices_are_refused_and_whole_gpus_given_unch
     assert refused(small).reason is Reason.GPU_MEMORY_TOO_SMALL
 
 
+def test_a_sleeping_server_keeps_no_units_and_remembers_what_it_had() -> None:
+    pool = read_offers([fake_gpu_node()])[0].pool
+    asleep = demand("asleep", 0, Stage.ASLEEP, sharing="Exclusive")
+    holdings = [Holding(asleep.server, pool, 1, is_live=False)]
+    result = plan(asleep, demand("new", 1, sharing="Exclusive"), nodes=[fake_gpu_node()], holdings=holdings)
+    assert placed(result, "asleep").pool == placed(result, "new").pool == pool
+    assert started(result) == ["new"]
+    assert plan(asleep).verdicts == {}
+
+
+def test_a_woken_server_takes_nothing_from_one_that_runs() -> None:
+    pool = read_offers([fake_gpu_node()])[0].pool
+    woken = demand("a", 0, Stage.WAITING, sharing="Exclusive")
+    running = demand("b", 1, Stage.SERVING, sharing="Exclusive")
+    holdings = [Holding(woken.server, pool, 1, is_live=False), Holding(running.server, pool, 1)]
+    result = plan(woken, running, nodes=[fake_gpu_node()], holdings=holdings)
+    assert placed(result, "b")
+    assert refused(result, "a").reason is Reason.GPU_SLICES_UNAVAILABLE
+
+
 # Properties.
 
-STAGES = st.sampled_from(Stage)
+STAGES = st.sampled_from([stage for stage in Stage if stage is not Stage.ASLEEP])
 SIZES = st.sampled_from(["", "512Mi", "2Gi", "8Gi", "20Gi"])
 NODES = st.lists(
     st.builds(

@@ -38,7 +38,7 @@ def live(world: FakeWorld) -> list[str]:
 def test_a_council_without_gpus_has_nothing_to_plan() -> None:
     assert not asks_for_gpu(council())
     assert not asks_for_gpu({"spec": {"models": [{"name": "x", "vllm": None}]}})
-    assert plan_observed(None, SETTINGS, NOW_MS) == GpuPlan()
+    assert plan_observed(None, frozenset(), SETTINGS, NOW_MS) == GpuPlan()
 
 
 def test_a_server_waits_until_it_is_in_sight_of_all_and_then_starts() -> None:

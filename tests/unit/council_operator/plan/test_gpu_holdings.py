@@ -15,7 +15,7 @@ WRITTEN = write_holding(Placement(POOL, 2, Share(23, None, None)))
 
 def deployment(text: Any) -> dict[str, Any]:
     annotations = {} if text is None else {"councils.dev/gpu": text}
-    return {"metadata": {"namespace": "team", "name": "m", "annotations": annotations}}
+    return {"metadata": {"namespace": "team", "name": "m", "annotations": annotations}, "spec": {"replicas": 1}}
 
 
 def test_what_is_written_is_read() -> None:

@@ -167,7 +167,10 @@ def test_every_field_of_a_model_is_tried_above() -> None:
         for change in mark.args[1]
         for field in change
     }
-    assert {field.alias for field in VllmModel.model_fields.values()} - {"model"} == tried
+    shared = {"idleSeconds"}
+    assert {field.alias for field in VllmModel.model_fields.values()} - {"model"} == tried | shared
+    idle = {"name": "small", "vllm": {**VLLM["vllm"], "idleSeconds": 600}}
+    assert roster_of(council_spec(idle)).servers[0].name == roster_of(council_spec(VLLM)).servers[0].name
 
 
 def test_what_is_stated_as_it_would_be_anyway_makes_no_other_server() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ SLICE = Placement(
 )
 
 
-def deployment(placement: Placement | None = None, replicas: int = 1, **fields: Any) -> Body:
+def deployment(placement: Placement | None = None, running: vllm.Running = vllm.Running.YES, **fields: Any) -> Body:
     model = VllmModel.model_validate({"model": "Qwen/Qwen3-0.6B", **fields})
-    return vllm.render_deployment("model-1", model, "vllm-image", placement, replicas, council(), SETTINGS)
+    return vllm.render_deployment("model-1", model, "vllm-image", placement, running, council(), SETTINGS)
 
 
 def pod_of(body: Body) -> Body:
@@ -90,13 +91,16 @@ def test_a_server_on_gpu_asks_for_one_unit_and_its_share_of_memory() -> None:
 
 
 def test_waiting_for_its_turn_changes_nothing_of_the_pods() -> None:
-    waiting = deployment(SLICE, replicas=0, gpu={"sharing": "TimeSlicing"})
+    waiting = deployment(SLICE, vllm.Running.NOT_YET, gpu={"sharing": "TimeSlicing"})
     assert waiting["spec"]["replicas"] == 0
     assert waiting["spec"]["template"] == ON_GPU["spec"]["template"]
 
 
 def test_what_it_was_given_is_read_back_from_the_deployment() -> None:
-    assert read_holding(ON_GPU) == Holding(ServerId("team-a", "model-1"), SLICE.pool, 1)
+    held = Holding(ServerId("team-a", "model-1"), SLICE.pool, 1)
+    assert read_holding(ON_GPU) == held
+    waiting = deployment(SLICE, vllm.Running.NOT_YET, gpu={"sharing": "TimeSlicing"})
+    assert read_holding(waiting) == replace(held, is_live=False)
     assert read_holding(ON_CPU) is None
 
 
@@ -207,3 +211,11 @@ def test_prometheus_finds_the_metrics() -> None:
 def test_weights_of_known_size_are_asked_of_the_node() -> None:
     body = deployment(weights={"size": "2Gi"})
     assert container_of(body)["resources"] == {"requests": {"cpu": "500m", "memory": "4096Mi"}}
+
+
+def test_a_sleeping_server_has_no_pod_and_says_why() -> None:
+    asleep = deployment(running=vllm.Running.ASLEEP)
+    assert asleep["spec"]["replicas"] == 0
+    assert asleep["metadata"]["annotations"]["councils.dev/asleep"] == "true"
+    assert asleep["spec"]["template"] == deployment()["spec"]["template"]
+    assert "councils.dev/asleep" not in deployment(running=vllm.Running.NOT_YET)["metadata"]["annotations"]

@@ -20,7 +20,7 @@ def find(*models: Body, nodes: list[Body] | None) -> tuple[Finding | None, GpuPl
     world = FakeWorld(nodes=nodes)
     world.create(council(council_spec(*models)))
     observed = world.observe_council("architects")
-    gpus = plan_observed(observed.gpu, SETTINGS, observed.now_ms)
+    gpus = plan_observed(observed.gpu, frozenset(), SETTINGS, observed.now_ms)
     return find_gpu_plan(observed, build_roster(observed.body, SETTINGS), gpus, SETTINGS)
 
 
