@@ -105,6 +105,7 @@ DELIBERATION_STATUS: Body = {
     "warnings": ["LowAgreement"],
     "usage": {
         "calls": 6,
+        "repeatedCalls": 1,
         "promptTokens": 10,
         "cachedTokens": 4,
         "completionTokens": 5,
