@@ -16,10 +16,11 @@ import ray
 
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import Bus
+from deliberation.engine.cost import list_costs
 from deliberation.engine.fold import fold
 from deliberation.engine.ranking import rank
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, Cancel, Outcome, Proposal, Task
+from deliberation.protocol.messages import Ballot, Cancel, Outcome, Proposal, ResolvedStrategy, Task
 from deliberation.protocol.streams import TASKS, build_task_consumer
 from deliberation.runner.persist import run_of
 from fakes.local_ray import RunnerProcess
@@ -120,6 +121,18 @@ async def test_a_panel_comes_to_its_verdict_and_nothing_secret_is_logged(
         assert [entry.usage.calls for entry in entries] == [1] * CALLS
     assert "very-secret-key" not in shared_runner.log
     assert "nobody read" not in shared_runner.log
+
+
+@pytest.mark.parametrize("strategy", [ResolvedStrategy.CRITIQUE, ResolvedStrategy.MIXTURE_OF_AGENTS])
+async def test_seats_are_sent_all_that_later_stages_are_about(
+    bus: JetStreamBus, shared_runner: RunnerProcess, strategy: ResolvedStrategy
+) -> None:
+    async with serving() as server:
+        task = build(server, strategy=strategy, rounds=2, orders=2, synthesiser="dev-1")
+        standing = await ask(bus, shared_runner, task)
+        assert outcome_of(standing) is Outcome.SUCCEEDED
+        assert (standing.synthesis is not None, standing.abstentions) == (True, {})
+        assert server.model.counts["calls"] == sum(cost.calls for cost in list_costs(task))
 
 
 async def test_five_councils_of_three_seats_answer_at_once(bus: JetStreamBus, shared_runner: RunnerProcess) -> None:

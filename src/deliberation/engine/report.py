@@ -41,6 +41,7 @@ from deliberation.engine.telling import (
 )
 from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
+from deliberation.engine.waves import count_samples
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.messages import Outcome, Task, entry_key
 from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
@@ -158,7 +159,7 @@ def _tell_progress(task: Task, standing: Standing) -> Progress:
     return Progress(
         stage=_find_stage(standing),
         proposals=len(standing.proposals),
-        expected=len(task.seats),
+        expected=len(task.seats) * count_samples(task),
         ballots=len(standing.ballots),
         abstentions=len(standing.abstentions),
     )

@@ -40,7 +40,7 @@ class Progress(StatusModel):
     proposals: int = 0
     """Valid proposals so far"""
     expected: int = 0
-    """Proposals that the Council can give: its seats"""
+    """Proposals that the Council can give: one of each seat, or as many as `samples`"""
     ballots: int = 0
     """Ballots so far"""
     abstentions: int = 0

@@ -244,6 +244,7 @@ def test_late_answers_after_the_end_change_nothing() -> None:
 def test_as_many_answers_are_expected_as_the_task_has_seats() -> None:
     """Ancestor's defect D2: the number of agents was read from their messages, where it was missing."""
     assert report_of(build_task(5), Ledger()).progress.expected == 5
+    assert report_of(build_vote(5, samples=3), Ledger()).progress.expected == 15
 
 
 @pytest.mark.parametrize("name", RUNS)
