@@ -17,7 +17,15 @@ def test_the_council_says_that_nothing_is_simulated(reviewers: Kubectl) -> None:
 
 @pytest.mark.parametrize(
     ("manifest", "strategy"),
-    [("deliberation", "Panel"), ("deliberation-vote", "Vote")],
+    [
+        ("deliberation", "Panel"),
+        ("deliberation-synthesis", "Panel"),
+        ("deliberation-vote", "Vote"),
+        ("deliberation-json", "Vote"),
+        ("deliberation-critique", "Critique"),
+        ("deliberation-debate", "Debate"),
+        ("deliberation-mixture", "MixtureOfAgents"),
+    ],
 )
 def test_a_sample_is_answered(reviewers: Kubectl, manifest: str, strategy: str) -> None:
     reviewers.apply(sample(manifest))

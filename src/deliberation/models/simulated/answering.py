@@ -8,19 +8,17 @@ from typing import Any, TypeVar
 from deliberation.models.simulated.draws import happens, pick
 from deliberation.models.simulated.prompts import Understood, understand
 from deliberation.models.simulated.truth import (
-    NUMBERS,
     WORDS,
     YES_NO,
     is_right,
     propose_text,
     right,
-    right_number,
     right_word,
 )
+from deliberation.models.simulated.values import numbers_within, text_within
 
 Value = TypeVar("Value")
 
-RATIONALE = "Simulated."
 MALFORMED = "Simulated reply that ignores the requested form."
 GOOD_SCORES: tuple[int, ...] = (4, 5)
 POOR_SCORES: tuple[int, ...] = (1, 2, 3)
@@ -76,20 +74,35 @@ class _Mind:
         return truth if self.knows or not wrong else pick(wrong, "wrong", *self.chance)
 
     def _fill(self, name: str, schema: dict[str, Any]) -> object:
-        question = self.understood.question
         match schema:
             case {"type": "object"} if name in self.understood.answers:
                 return self._score(name, schema)
+            case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
+                return self._fill(name, first)
+            case {"type": [first, *_]}:
+                return self._fill(name, {**schema, "type": first})
             case {"type": "object"}:
                 return self.fill_object(schema)
+            case {"type": "array"}:
+                return [self._fill(name, schema.get("items", {}))] * schema.get("minItems", 0)
+            case _:
+                return self._choose_plain(schema)
+
+    def _choose_plain(self, schema: dict[str, Any]) -> object:
+        """Return a value that holds no other."""
+        question = self.understood.question
+        match schema:
             case {"enum": [*options]}:
                 return self.choose(options, right(question, options))
             case {"type": "number" | "integer"}:
-                return self.choose(NUMBERS, right_number(question))
+                numbers = numbers_within(schema)
+                return self.choose(numbers, right(question, numbers))
             case {"type": "boolean"}:
                 return self.choose((True, False), right(question, YES_NO) == "yes")
+            case {"type": "null"}:
+                return None
             case _:
-                return [] if schema.get("type") == "array" else RATIONALE
+                return text_within(schema)
 
     def _score(self, label: str, schema: dict[str, Any]) -> dict[str, int]:
         """Return scores of one answer: higher ones for what is right, or any when the judge doesn't know."""

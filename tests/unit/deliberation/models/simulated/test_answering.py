@@ -124,6 +124,22 @@ def test_malformed_answers_ignore_the_form() -> None:
     assert 250 < replies.count(MALFORMED) < 350
 
 
-@pytest.mark.parametrize("schema", [{}, {"type": "object"}, closed({"type": "array"}), closed({"type": "string"})])
+TRIAGE = {
+    "type": "object",
+    "properties": {
+        "component": {"enum": ["login", "payment"]},
+        "severity": {"type": "integer", "minimum": 1, "maximum": 3},
+        "tags": {"type": "array", "items": {"type": "string", "minLength": 3}, "minItems": 2},
+        "note": {"type": ["string", "null"], "maxLength": 5},
+        "owner": {"anyOf": [{"type": "null"}, {"type": "string"}]},
+    },
+    "required": ["component", "severity", "tags", "note", "owner"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"type": "object"}, closed({"type": "array"}), closed({"type": "string"}), closed(TRIAGE)]
+)
 def test_any_other_schema_gets_a_json_object(schema: dict[str, Any]) -> None:
     jsonschema.validate(json.loads(answer(Traits(), ask(schema))), schema)
