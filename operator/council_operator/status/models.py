@@ -43,7 +43,8 @@ def _condition(faults: dict[str, Fault | None]) -> Finding:
     broken = {name: fault for name, fault in broken.items() if name not in asleep}
     if not broken:
         return Finding(TYPE, status=True, reason=Reason.READY, message=f"{len(faults)} of {len(faults)} models answer")
-    first_reason, _ = next(iter(broken.values()))
+    reasons = [reason for reason, _ in broken.values()]
+    first_reason = next((reason for reason in reasons if reason is not Reason.AWAITING_TURN), Reason.AWAITING_TURN)
     message = "; ".join(f"model {name}: {text}" for name, (_, text) in broken.items())
     return Finding(TYPE, status=False, reason=first_reason, message=message)
 
