@@ -21,7 +21,7 @@ def test_the_council_says_that_nothing_is_simulated(reviewers: Kubectl) -> None:
         ("deliberation", "Panel"),
         ("deliberation-synthesis", "Panel"),
         ("deliberation-vote", "Vote"),
-        ("deliberation-json", "Vote"),
+        ("deliberation-json", "Panel"),
         ("deliberation-critique", "Critique"),
         ("deliberation-debate", "Debate"),
         ("deliberation-mixture", "MixtureOfAgents"),
