@@ -23,9 +23,10 @@ class View:
 
 def view_best(task: Task, standing: Standing) -> View:
     """Return the first `top_k` proposals of the ranking, and what judges prefer to the first."""
-    ordered = tuple(place.proposal for place in rank(task, standing).places)
+    ranking = rank(task, standing)
+    ordered = tuple(place.proposal for place in ranking.places)
     best = ordered[0].id
-    sums = _add_up(task, standing)
+    sums = ranking.judgement.scores if ranking.judgement else {}
     dissent: Counter[str] = Counter()
     for given in sums.values():
         most = max(given.values())
@@ -33,14 +34,3 @@ def view_best(task: Task, standing: Standing) -> View:
             dissent[next(proposal.id for proposal in ordered if given.get(proposal.id) == most)] += 1
     shown = {proposal.id for proposal in ordered[: task.top_k]} | dissent.keys()
     return View(tuple(proposal for proposal in ordered if proposal.id in shown), len(sums), dissent)
-
-
-def _add_up(task: Task, standing: Standing) -> dict[str, Counter[str]]:
-    """Return for each judge what its ballots together give each proposal, by the weights of the criteria."""
-    weights = {criterion.name: criterion.weight_milli for criterion in task.criteria}
-    sums: dict[str, Counter[str]] = {}
-    for (judge, _), ballot in standing.ballots.items():
-        given = sums.setdefault(judge, Counter())
-        for score in ballot.scores:
-            given[score.proposal] += sum(weights[name] * value for name, value in score.criteria.items())
-    return sums

@@ -9,9 +9,10 @@ from deliberation.aggregation.bias import correlate_with_length, measure_positio
 from deliberation.aggregation.diversity import measure_diversity
 from deliberation.aggregation.plurality import Cluster
 from deliberation.engine.judgement import Judgement
-from deliberation.engine.ranking import Ranking, count_answers, rank
+from deliberation.engine.ranking import Ranking, rank
 from deliberation.engine.reading import identify_models
 from deliberation.engine.standing import Standing
+from deliberation.engine.votes import count_answers
 from deliberation.protocol.messages import Proposal, ResolvedStrategy, Task
 
 

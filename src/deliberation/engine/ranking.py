@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from deliberation.aggregation.answers import read_answer
 from deliberation.aggregation.borda import borda
 from deliberation.aggregation.bradley_terry import bradley_terry
 from deliberation.aggregation.comparisons import Comparisons, count_pairwise_wins
 from deliberation.aggregation.copeland import copeland
 from deliberation.aggregation.kemeny import kemeny
-from deliberation.aggregation.plurality import Cluster, Vote, count_first_places, count_votes
+from deliberation.aggregation.plurality import Cluster, count_first_places
 from deliberation.aggregation.scores import Estimate, is_ahead, order_key
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.judgement import CriterionMean, Judgement, judge
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_preset
+from deliberation.engine.votes import count_answers
 from deliberation.protocol.messages import Proposal, Task
 
 Groups = list[list[str]]
@@ -89,21 +89,6 @@ def rank(task: Task, standing: Standing) -> Ranking:
     Proposals that nothing decides between still stand in a fixed order: better score, fewer tokens, id.
     """
     return _judge(task, standing) if get_preset(task).has_judging else _count(task, standing)
-
-
-def count_answers(task: Task, proposals: Mapping[str, Proposal]) -> tuple[Cluster, ...]:
-    """Return the answers of the proposals, given by id, with the seats' weight behind them, the heaviest first."""
-    weights = {seat.id: seat.weight_milli for seat in task.seats}
-    votes = (
-        Vote(
-            name,
-            read_answer(proposal.answer, task.answer) or proposal.answer,
-            weights[proposal.seat],
-            proposal.usage.completion_tokens,
-        )
-        for name, proposal in proposals.items()
-    )
-    return count_votes(votes, task.answer)
 
 
 def _count(task: Task, standing: Standing) -> Ranking:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
-from deliberation.engine.majority import count_standing, find_keepers, is_decided
+from deliberation.engine.majority import find_keepers, is_decided
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import list_legs
+from deliberation.engine.votes import count_answers
 from deliberation.protocol.messages import Proposal, ResolvedStrategy, SeatTask, Stage, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
@@ -34,7 +35,7 @@ def standing_after(task: Task, answers: tuple[str, ...]) -> Standing:
 
 
 def winner_of(task: Task, answers: tuple[str, ...]) -> str:
-    return count_standing(task, standing_after(task, answers))[0].answer
+    return count_answers(task, standing_after(task, answers).proposals)[0].answer
 
 
 def votes_needed(task: Task, answers: tuple[str, ...]) -> int:
@@ -142,5 +143,5 @@ def test_an_absolute_majority_of_the_first_round_is_never_overturned(
     end = fold(task, ledger.records)
     most = max(first, key=first.count)
     if 2 * first.count(most) > len(first):
-        assert count_standing(task, end)[0].answer == most
+        assert count_answers(task, end.proposals)[0].answer == most
     assert [proposal.answer for proposal in end.rounds[0].values()] == first

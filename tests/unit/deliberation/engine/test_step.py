@@ -188,10 +188,10 @@ def write_once(ledger: list[LedgerRecord], entries: tuple[LedgerEntry, ...]) -> 
     return [*ledger, *(LedgerRecord(1000 + len(ledger) + n, entry_key(entry), entry) for n, entry in enumerate(new))]
 
 
-@given(ledgers(), st.sampled_from([PANEL, VOTE, build_task(1), build_task(3, quorum=3)]))
-def test_from_any_ledger_a_run_past_its_deadline_comes_to_its_end(ledger: list[LedgerRecord], task: Task) -> None:
+def step_past_deadline(task: Task, ledger: list[LedgerRecord], steps: int) -> list[LedgerRecord]:
+    """Return the ledger, each place once, after that many steps at the deadline."""
     keys_once = list({record.key: record for record in ledger}.values())
-    for _ in range(6):
+    for _ in range(steps):
         match step(task, fold(task, keys_once), DEADLINE_MS):
             case Finish(verdict):
                 keys_once = write_once(keys_once, (verdict,))
@@ -201,4 +201,10 @@ def test_from_any_ledger_a_run_past_its_deadline_comes_to_its_end(ledger: list[L
                 keys_once = grown
             case work:
                 pytest.fail(f"no time is left for {work}")
+    return keys_once
+
+
+@given(ledgers(), st.sampled_from([PANEL, VOTE, build_task(1), build_task(3, quorum=3)]))
+def test_from_any_ledger_a_run_past_its_deadline_comes_to_its_end(ledger: list[LedgerRecord], task: Task) -> None:
+    keys_once = step_past_deadline(task, ledger, 6)
     assert any(record.key == "verdict" for record in keys_once)

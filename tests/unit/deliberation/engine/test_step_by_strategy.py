@@ -1,6 +1,5 @@
 """What `step` asks for in each strategy, and how runs end that lack time, budget or a place for their verdict."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +23,6 @@ from deliberation.protocol.messages import (
 )
 from unit.deliberation.engine.scripted import (
     CHOICE,
-    DEADLINE_MS,
     START_MS,
     TIMEOUT_MS,
     build_task,
@@ -34,7 +32,7 @@ from unit.deliberation.engine.scripted import (
     stand,
 )
 from unit.deliberation.engine.test_fold import abstain, all_proposals, ledgers
-from unit.deliberation.engine.test_step import BALLOTS, PANEL, VOTE, outcome_of, write_once
+from unit.deliberation.engine.test_step import BALLOTS, PANEL, VOTE, outcome_of, step_past_deadline
 from unit.deliberation.engine.test_whole_run import RUNS
 
 
@@ -226,15 +224,5 @@ def test_a_new_stage_counts_its_tries_from_the_beginning() -> None:
 
 @given(ledgers(), st.sampled_from([task for task, _ in RUNS.values()]))
 def test_whatever_the_strategy_a_run_past_its_deadline_comes_to_its_end(ledger: list[LedgerRecord], task: Task) -> None:
-    keys_once = list({record.key: record for record in ledger}.values())
-    for _ in range(30):
-        match step(task, fold(task, keys_once), DEADLINE_MS):
-            case Finish(verdict):
-                keys_once = write_once(keys_once, (verdict,))
-            case Record(entries):
-                grown = write_once(keys_once, entries)
-                assert len(grown) > len(keys_once), "a record that cannot be written would be asked for without end"
-                keys_once = grown
-            case work:
-                pytest.fail(f"no time is left for {work}")
+    keys_once = step_past_deadline(task, ledger, 30)
     assert fold(task, keys_once).verdict is not None
