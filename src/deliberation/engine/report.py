@@ -7,6 +7,7 @@ from hashlib import sha256
 from deliberation.api.v1alpha1.base import StatusModel
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_BYTES,
+    MAX_MODEL_RECORDS,
     MAX_RATIONALE_BYTES,
     Agreement,
     Baseline,
@@ -48,8 +49,6 @@ from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
 
 MAX_REPORT_BYTES = 24 * 1024
 """Size of a report as JSON: a status is at most 32 KiB, and its conditions and references need room, too."""
-
-_MAX_MODELS = 8
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ _DETAILS = (
     _Detail(result=MAX_ANSWER_BYTES, answer=1024, text=128, dissent=128),
     _Detail(result=MAX_ANSWER_BYTES, answer=512, text=64, dissent=64, seats=8),
     _Detail(result=1024, answer=256, text=32, dissent=32, name=64, seats=2),
-    _Detail(result=512, answer=128, text=16, dissent=8, name=48, seats=1, proposals=3, abstentions=24),
+    _Detail(result=512, answer=128, text=16, dissent=8, name=24, seats=1, proposals=3, abstentions=24),
 )
 """From the richest to the poorest, which fits whatever the models write: a test holds the worst case against it."""
 
@@ -246,6 +245,6 @@ def _tell_reproducibility(task: Task, detail: _Detail) -> Reproducibility:
                 revision=model.revision,
                 simulated=model.simulated,
             )
-            for model in get_models_of_seats(task)[:_MAX_MODELS]
+            for model in get_models_of_seats(task)[:MAX_MODEL_RECORDS]
         ),
     )

@@ -15,6 +15,9 @@ MAX_RATIONALE_BYTES = 1024
 MAX_ANSWER_LINE = 60
 """Most characters of the answer in a table of Deliberations."""
 
+MAX_MODEL_RECORDS = 16
+"""Most models that take part: one for each member, whose adapter counts as a model of its own."""
+
 Id = Annotated[str, Field(max_length=63)]
 ShortText = Annotated[str, Field(max_length=256)]
 
@@ -272,7 +275,7 @@ class ModelRecord(StatusModel):
     """One model that took part."""
 
     name: Id
-    """Name of the model in the Council"""
+    """Name of the model in the Council, with that of the adapter behind a slash"""
     model: ShortText
     """Name of the model at its server"""
     revision: Annotated[str | None, Field(max_length=128)] = None
@@ -290,8 +293,8 @@ class Reproducibility(StatusModel):
     """Digest of the text that all seats share"""
     engine_version: ShortText
     """Version of the engine; another one may come to another result"""
-    models: Annotated[tuple[ModelRecord, ...], Field(max_length=8, json_schema_extra=by_name())] = ()
-    """The models that took part"""
+    models: Annotated[tuple[ModelRecord, ...], Field(max_length=MAX_MODEL_RECORDS, json_schema_extra=by_name())] = ()
+    """The models and adapters that took part"""
 
 
 class TranscriptReference(StatusModel):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, Criterion
-from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
+from deliberation.api.v1alpha1.deliberation_status import MAX_MODEL_RECORDS, DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine import ENGINE_VERSION
@@ -374,13 +374,13 @@ def longest_id(number: int) -> str:
 
 
 def worst_task(strategy: ResolvedStrategy, character: str) -> Task:
-    """Return a task of 64 seats and eight criteria, with every name as long as it may be."""
+    """Return a task of 64 seats, 16 models or adapters and eight criteria, with every name as long as it may be."""
+    names = [f"{'n' * 40}/{i:022}" for i in range(MAX_MODEL_RECORDS)]
     seats = tuple(
-        SeatTask(id=longest_id(i), member="m" * 40, role="QA", model=f"model-{i % 8}" + "n" * 33) for i in range(64)
+        SeatTask(id=longest_id(i), member="m" * 40, role="QA", model=names[i % MAX_MODEL_RECORDS]) for i in range(64)
     )
     models = tuple(
-        ModelAddress(name=f"model-{i}" + "n" * 33, base_url="u", model_name=character * 256, revision="r" * 128)
-        for i in range(8)
+        ModelAddress(name=name, base_url="u", model_name=character * 256, revision="r" * 128) for name in names
     )
     criteria = tuple(Criterion(name=f"{i}{'c' * 39}", weight_milli=i + 1) for i in range(8))
     fields: dict[str, Any] = {"models": models, "criteria": criteria, "top_k": 10, "quorum": 1}
@@ -427,6 +427,7 @@ def test_a_report_is_bounded_whatever_the_models_write(
     assert told.progress.abstentions == len(gone) + len(silent)
     assert min(told.progress.abstentions, 24) <= told_gone
     assert len(told.dissent) == min(64, len(told.dissent) and len(proposing) - 1)
+    assert len(told.reproducibility.models) == MAX_MODEL_RECORDS
     fields = {field: getattr(told, field) for field in Report.__dataclass_fields__}
     body = DeliberationStatus(**fields).to_json()
     assert len(json.dumps(body, ensure_ascii=False).encode()) < 30 * 1024
