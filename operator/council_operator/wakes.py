@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from council_operator.loops import Key
-from council_operator.plan.gpu_demands import asks_for_gpu
-from council_operator.plan.gpu_nodes import Offer, read_offers
+from council_operator.plan.gpu import Offer, asks_for_gpu, read_offers
 from council_operator.plan.observed import Activity
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.protocol.messages import Heartbeat

@@ -25,7 +25,7 @@ from council_operator.plan.actions import (
     Release,
     SetFinalizer,
 )
-from council_operator.plan.gpu_demands import asks_for_gpu
+from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import Activity, BusFault, CouncilObserved, DeliberationObserved, GpuObserved
 from council_operator.plan.roster import runner_name

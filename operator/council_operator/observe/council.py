@@ -8,7 +8,7 @@ from council_operator.kube.port import Body, ForbiddenError, Kubernetes, NotFoun
 from council_operator.loops import Key
 from council_operator.observe.probes import Probes
 from council_operator.plan.actions import ObjectReference
-from council_operator.plan.gpu_demands import asks_for_gpu
+from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.idle import may_sleep
 from council_operator.plan.observed import BusFault, CouncilObserved, GpuObserved
 from council_operator.plan.roster import find_roster

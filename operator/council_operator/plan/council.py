@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from council_operator.plan import gpu_demands, health, idle
+from council_operator.plan import health, idle
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
-from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId
+from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, plan_observed
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, Server, find_roster
@@ -41,7 +41,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     if health.is_being_deleted(observed.body) or roster is None:
         return Plan()
     sleepers = idle.find_sleepers(observed, settings)
-    gpus = gpu_demands.plan_observed(observed.gpu, sleepers, settings, observed.now_ms)
+    gpus = plan_observed(observed.gpu, sleepers, settings, observed.now_ms)
     wanted = list(_render_servers(observed, roster, gpus, sleepers, settings))
     actions: list[Action] = [*_apply_changed(observed, wanted)]
     actions += _plan_runner(observed, roster, settings)

@@ -4,8 +4,7 @@ A GPU asks for no exception from the restricted Pod Security profile: the device
 into the container without privileges. MPS serves one user of a node at a time, which all our pods are.
 """
 
-from council_operator.plan.gpu import Placement
-from council_operator.plan.gpu_nodes import GPU
+from council_operator.plan.gpu import GPU, Placement
 from council_operator.render.labels import Body
 
 _MEBIBYTE = 1 << 20

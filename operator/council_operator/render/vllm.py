@@ -3,8 +3,7 @@
 import json
 from enum import Enum, auto
 
-from council_operator.plan.gpu import Placement
-from council_operator.plan.gpu_holdings import write_holding
+from council_operator.plan.gpu import Placement, write_holding
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import gpu, labels, pod_template, pods, servers
 from council_operator.render.labels import Body

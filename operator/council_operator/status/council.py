@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from council_operator.plan.gpu_demands import plan_observed
+from council_operator.plan.gpu import plan_observed
 from council_operator.plan.idle import find_sleepers
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, build_roster

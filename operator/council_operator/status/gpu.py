@@ -1,7 +1,6 @@
 """Whether a Council's models have the GPUs that they ask for, with the numbers."""
 
-from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId
-from council_operator.plan.gpu_memory import find_need
+from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, find_need
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
 from council_operator.plan.settings import RenderSettings

@@ -3,9 +3,7 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu import Placement
-from council_operator.plan.gpu_memory import Share
-from council_operator.plan.gpu_nodes import Pool
+from council_operator.plan.gpu import Placement, Pool, Share
 from council_operator.render import gpu
 from deliberation.api.v1alpha1.council_models import Sharing
 

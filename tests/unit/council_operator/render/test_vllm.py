@@ -4,10 +4,7 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu import Holding, Placement, ServerId
-from council_operator.plan.gpu_holdings import read_holding
-from council_operator.plan.gpu_memory import Share
-from council_operator.plan.gpu_nodes import Pool
+from council_operator.plan.gpu import Holding, Placement, Pool, ServerId, Share, read_holding
 from council_operator.render import vllm
 from deliberation.api.v1alpha1.council_models import Sharing, VllmModel
 from fakes.bodies import SETTINGS, council

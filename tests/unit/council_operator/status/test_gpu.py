@@ -1,6 +1,6 @@
 from typing import Any
 
-from council_operator.plan.gpu_demands import plan_observed
+from council_operator.plan.gpu import plan_observed
 from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.gpu import find_gpu_plan

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu import GpuPlan
-from council_operator.plan.gpu_demands import asks_for_gpu, plan_observed
+from council_operator.plan.gpu.demands import asks_for_gpu, plan_observed
+from council_operator.plan.gpu.placing import GpuPlan
 from fakes.bodies import NOW_MS, SETTINGS, VLLM, council, council_spec
 from fakes.fake_nodes import fake_gpu_node
 from fakes.fake_world import FakeWorld

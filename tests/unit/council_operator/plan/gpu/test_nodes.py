@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu_nodes import GPU, SHARED, Pool, read_offers
+from council_operator.plan.gpu.nodes import GPU, SHARED, Pool, read_offers
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing
 from fakes.fake_nodes import fake_gpu_node
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from council_operator.plan.gpu_nodes import GPU, SHARED, Offer, Pool
+from council_operator.plan.gpu.nodes import GPU, SHARED, Offer, Pool
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing
 
 NODES_NEEDED = (

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from council_operator.plan.gpu import Demand, GpuPlan, Holding, Placement, Refusal, ServerId, Stage, plan_gpus
-from council_operator.plan.gpu_memory import find_need
-from council_operator.plan.gpu_nodes import Offer, Pool, read_offers
+from council_operator.plan.gpu.memory import find_need
+from council_operator.plan.gpu.nodes import Offer, Pool, read_offers
+from council_operator.plan.gpu.placing import Demand, GpuPlan, Holding, Placement, Refusal, ServerId, Stage, plan_gpus
 from deliberation.api.v1alpha1.council_models import VllmModel
 from deliberation.api.v1alpha1.reasons import Reason
 from fakes.fake_nodes import fake_gpu_node

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu import Holding, Placement, ServerId
-from council_operator.plan.gpu_holdings import read_holding, write_holding
-from council_operator.plan.gpu_memory import Share
-from council_operator.plan.gpu_nodes import read_offers
+from council_operator.plan.gpu.holdings import read_holding, write_holding
+from council_operator.plan.gpu.memory import Share
+from council_operator.plan.gpu.nodes import read_offers
+from council_operator.plan.gpu.placing import Holding, Placement, ServerId
 from fakes.fake_nodes import fake_gpu_node
 
 POOL = read_offers([fake_gpu_node(replicas=4)])[0].pool

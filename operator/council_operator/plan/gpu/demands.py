@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from council_operator.plan import health
-from council_operator.plan.gpu import Demand, GpuPlan, ServerId, Stage, plan_gpus
-from council_operator.plan.gpu_holdings import read_holding
-from council_operator.plan.gpu_nodes import read_offers
+from council_operator.plan.gpu.holdings import read_holding
+from council_operator.plan.gpu.nodes import read_offers
+from council_operator.plan.gpu.placing import Demand, GpuPlan, ServerId, Stage, plan_gpus
 from council_operator.plan.observed import GpuObserved
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings

@@ -6,7 +6,7 @@ of one device are not told apart: whichever pods meet on it, their budgets toget
 
 from dataclasses import dataclass
 
-from council_operator.plan.gpu_nodes import Pool
+from council_operator.plan.gpu.nodes import Pool
 from deliberation.api.v1alpha1.council_models import Gpu, VllmModel, mebibytes
 
 USABLE_PERCENT = 92

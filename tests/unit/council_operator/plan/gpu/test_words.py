@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from council_operator.plan.gpu_nodes import SHARED, read_offers
-from council_operator.plan.gpu_words import explain_lack, propose_config
+from council_operator.plan.gpu.nodes import SHARED, read_offers
+from council_operator.plan.gpu.words import explain_lack, propose_config
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing
 from fakes.fake_nodes import fake_gpu_node
 

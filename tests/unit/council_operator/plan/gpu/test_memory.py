@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu_memory import Need, Share, find_need, find_share, find_shortage
-from council_operator.plan.gpu_nodes import GPU, Pool
+from council_operator.plan.gpu.memory import Need, Share, find_need, find_share, find_shortage
+from council_operator.plan.gpu.nodes import GPU, Pool
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing, VllmModel
 
 QUARTER = Pool(GPU, Sharing.TIME_SLICING, 24_576, 4)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from council_operator.plan import gpu_words
-from council_operator.plan.gpu_memory import Share, find_need, find_share, find_shortage
-from council_operator.plan.gpu_nodes import DEFAULT_RESOURCES, GPU, Offer, Pool
+from council_operator.plan.gpu import words
+from council_operator.plan.gpu.memory import Share, find_need, find_share, find_shortage
+from council_operator.plan.gpu.nodes import DEFAULT_RESOURCES, GPU, Offer, Pool
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing, VllmModel
 from deliberation.api.v1alpha1.reasons import Reason
 
@@ -162,15 +162,15 @@ class _Desk:
             if self._take(demand.server, pool, gpu.slices):
                 return Placement(pool, gpu.slices, find_share(gpu, pool, need))
         if suited and not fitting:
-            message = gpu_words.explain_shortage(sorted({text for text in shortages.values() if text}))
+            message = words.explain_shortage(sorted({text for text in shortages.values() if text}))
             return Refusal(Reason.GPU_MEMORY_TOO_SMALL, message)
         return self._refuse(gpu, fitting)
 
     def _refuse(self, gpu: Gpu, fitting: list[Pool]) -> Refusal:
         left = [(offer.node, self.free[offer.pool][offer.node], offer) for offer in self.offers]
         alike = [demand.gpu for demand in self.demands if demand.gpu.sharing is gpu.sharing]
-        config = gpu_words.propose_config(gpu, sum(other.slices for other in alike), self.offers)
-        message = gpu_words.explain_lack(gpu, left, fitting, config)
+        config = words.propose_config(gpu, sum(other.slices for other in alike), self.offers)
+        message = words.explain_lack(gpu, left, fitting, config)
         return Refusal(Reason.GPU_SLICES_UNAVAILABLE, message, config.text if config else "")
 
     def _take(self, server: ServerId, pool: Pool, slices: int) -> bool:
@@ -201,12 +201,12 @@ def _give_blindly(demand: Demand, overhead_mib: int) -> Placement | Refusal:
     """Return what a server gets when nodes cannot be read."""
     gpu, need = demand.gpu, find_need(demand.model, demand.gpu, overhead_mib)
     if gpu.sharing in {Sharing.TIME_SLICING, Sharing.MPS}:
-        return Refusal(Reason.GPU_NODES_UNREADABLE, gpu_words.NODES_NEEDED)
+        return Refusal(Reason.GPU_NODES_UNREADABLE, words.NODES_NEEDED)
     resource = gpu.resource_name or next(iter(DEFAULT_RESOURCES[gpu.sharing]), GPU)
     pool = Pool(resource, gpu.sharing)
     shortage = find_shortage(gpu, pool, need)
     if shortage:
-        return Refusal(Reason.GPU_MEMORY_TOO_SMALL, gpu_words.explain_shortage([shortage]))
+        return Refusal(Reason.GPU_MEMORY_TOO_SMALL, words.explain_shortage([shortage]))
     return Placement(pool, gpu.slices, find_share(gpu, pool, need))
 
 

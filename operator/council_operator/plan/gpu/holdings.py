@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from council_operator.plan.gpu import Holding, Placement, ServerId
-from council_operator.plan.gpu_nodes import Pool
+from council_operator.plan.gpu.nodes import Pool
+from council_operator.plan.gpu.placing import Holding, Placement, ServerId
 from council_operator.render import labels
 from deliberation.api.v1alpha1.council_models import Sharing
 
