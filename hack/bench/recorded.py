@@ -20,7 +20,6 @@ from deliberation.protocol.messages import (
     Start,
     Task,
     Usage,
-    entry_key,
 )
 
 START_MS = 1_000_000
@@ -70,7 +69,7 @@ def record_run(task: Task) -> tuple[LedgerRecord, ...]:
 
 
 def _append(records: list[LedgerRecord], entries: tuple[LedgerEntry, ...]) -> list[LedgerRecord]:
-    records += [LedgerRecord(sequence, entry_key(one), one) for sequence, one in enumerate(entries, len(records) + 1)]
+    records += [LedgerRecord(sequence, one.key, one) for sequence, one in enumerate(entries, len(records) + 1)]
     return records
 
 

@@ -44,7 +44,6 @@ from deliberation.protocol.messages import (
     ProbeResult,
     Start,
     Task,
-    entry_key,
 )
 from fakes.bodies import NOW_MS, SETTINGS
 from fakes.fake_answers import answer_ask
@@ -290,7 +289,7 @@ class FakeWorld:
     def write_entry(self, uid: str, entry: LedgerEntry) -> bool:
         """Create an entry once, whoever writes it."""
         ledger = self.ledgers.setdefault(uid, [])
-        key = entry_key(entry)
+        key = entry.key
         if any(record.key == key for record in ledger):
             return False
         ledger.append(LedgerRecord(next(self._serial), key, entry))

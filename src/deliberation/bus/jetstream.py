@@ -26,7 +26,6 @@ from deliberation.protocol.messages import (
     ProbeRequest,
     Task,
     decode,
-    entry_key,
 )
 from deliberation.protocol.subjects import Run
 
@@ -91,7 +90,7 @@ class JetStreamBus:
 
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
-        return await create_once(self._connection, subjects.entry(run, entry_key(entry)), entry.encode())
+        return await create_once(self._connection, subjects.entry(run, entry.key), entry.encode())
 
     async def read_task(self, namespace: str, deliberation_uid: str) -> Task | None:
         """Return the Deliberation's latest task, or None when there is none, or none that can be read."""

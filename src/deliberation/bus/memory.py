@@ -18,7 +18,6 @@ from deliberation.protocol.messages import (
     ProbeReply,
     ProbeRequest,
     Task,
-    entry_key,
 )
 from deliberation.protocol.subjects import Run
 
@@ -119,7 +118,7 @@ class MemoryBus:
 
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
-        return self.put(subjects.entry(run, entry_key(entry)), entry.encode())
+        return self.put(subjects.entry(run, entry.key), entry.encode())
 
     async def read_task(self, namespace: str, deliberation_uid: str) -> Task | None:
         """Return the Deliberation's latest task."""

@@ -22,7 +22,6 @@ from deliberation.protocol.messages import (
     Start,
     Task,
     Verdict,
-    entry_key,
 )
 
 
@@ -131,7 +130,7 @@ class Folding:
             return Rejection.LATE
         if record.entry is None:
             return Rejection.MALFORMED
-        if record.key != entry_key(record.entry):
+        if record.key != record.entry.key:
             return Rejection.MISPLACED
         if record.key in self._taken:
             return Rejection.DUPLICATE

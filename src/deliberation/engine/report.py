@@ -44,7 +44,7 @@ from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
 from deliberation.engine.waves import count_samples
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Outcome, Task, entry_key
+from deliberation.protocol.messages import Outcome, Task
 from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
 
 MAX_REPORT_BYTES = 24 * 1024
@@ -147,7 +147,7 @@ def _write(task: Task, standing: Standing, findings: Findings, detail: _Detail, 
 
 def _digest(standing: Standing) -> str:
     """Return the digest of the entries that count, whatever the order in which they were written."""
-    entries = {entry_key(entry): entry for entry in standing.list_entries()}
+    entries = {entry.key: entry for entry in standing.list_entries()}
     digest = sha256()
     for key in sorted(entries):
         digest.update(entries[key].encode() + b"\n")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis, entry_key
+from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
 
 
 def settle(before: Standing, leg: Leg, given: tuple[Contribution, ...], absent: Mapping[Ask, Abstention]) -> Standing:
@@ -40,8 +40,7 @@ def drop_uncounted(standing: Standing, counted: frozenset[str]) -> tuple[Standin
     What a ballot or a critique says of a proposal that does not count, does not count either.
     """
     rounds = tuple(
-        {name: proposal for name, proposal in written.items() if entry_key(proposal) in counted}
-        for written in standing.rounds
+        {name: proposal for name, proposal in written.items() if proposal.key in counted} for written in standing.rounds
     )
     proposals = {name: proposal for written in rounds for name, proposal in written.items()}
     seats = {proposal.seat for proposal in proposals.values()}
@@ -52,12 +51,12 @@ def drop_uncounted(standing: Standing, counted: frozenset[str]) -> tuple[Standin
         critiques={
             place: critique
             for place, critique in standing.critiques.items()
-            if entry_key(critique) in counted and critique.texts.keys() <= proposals.keys()
+            if critique.key in counted and critique.texts.keys() <= proposals.keys()
         },
         ballots={
             place: ballot
             for place, ballot in standing.ballots.items()
-            if entry_key(ballot) in counted
+            if ballot.key in counted
             and ballot.judge in seats
             and {score.proposal for score in ballot.scores} <= proposals.keys()
         },

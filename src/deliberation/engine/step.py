@@ -10,7 +10,7 @@ from deliberation.engine.majority import is_decided
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import get_preset
 from deliberation.engine.waves import has_judging
-from deliberation.protocol.messages import Abstention, LedgerEntry, Outcome, Stage, Task, Verdict, entry_key
+from deliberation.protocol.messages import Abstention, LedgerEntry, Outcome, Stage, Task, Verdict
 
 _WHY = {
     AbstentionReason.BUDGET_EXHAUSTED: "budget.tokens does not pay for this stage, so nobody was asked: raise it",
@@ -127,6 +127,6 @@ def _explain_absence(standing: Standing, stage: Stage, otherwise: Outcome, least
 
 def _finish(standing: Standing, outcome: Outcome, now_ms: int) -> Finish:
     """Return the verdict, in the first place for one that can be used."""
-    counted = tuple(entry_key(entry) for entry in standing.list_entries())
+    counted = tuple(entry.key for entry in standing.list_entries())
     verdicts = (Verdict(number=number, outcome=outcome, counted=counted, decided_at_ms=now_ms) for number in count())
-    return Finish(next(verdict for verdict in verdicts if entry_key(verdict) not in standing.spoiled))
+    return Finish(next(verdict for verdict in verdicts if verdict.key not in standing.spoiled))

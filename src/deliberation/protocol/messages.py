@@ -131,8 +131,16 @@ class Usage(Message):
     ] = 0
 
 
+def _numbered(kind: str, number: int) -> str:
+    """Return the key of one of several entries of a kind; the first one's is the kind alone."""
+    return f"{kind}.{number}" if number else kind
+
+
 class Entry(Message):
-    """Base of everything that a ledger holds."""
+    """Base of everything that a ledger holds.
+
+    The `key` of an entry is its place in its run: the tail of its subject. Two entries of one place cannot both exist.
+    """
 
     version: Literal[1] = 1
 
@@ -149,6 +157,11 @@ class Start(Entry):
     runner: str
     at_ms: int
 
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return _numbered("start", self.number)
+
 
 class Proposal(Entry):
     """What one seat answers."""
@@ -161,6 +174,11 @@ class Proposal(Entry):
     rationale: str = ""
     cut_off: Annotated[bool, Field(description="The text met the token limit: it meant to say more")] = False
     usage: Usage = Usage()
+
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return f"proposal.{self.round}.{self.seat}.{self.sample}"
 
     @property
     def id(self) -> str:
@@ -176,6 +194,11 @@ class Critique(Entry):
     round: int
     texts: Annotated[dict[str, str], Field(description="By id of the proposal")]
     usage: Usage = Usage()
+
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return f"critique.{self.round}.{self.seat}"
 
 
 class Score(Message):
@@ -196,6 +219,11 @@ class Ballot(Entry):
     rationale: str = ""
     usage: Usage = Usage()
 
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return f"ballot.{self.round}.{self.judge}.{self.order}"
+
 
 class Synthesis(Entry):
     """What one seat makes of the best proposals."""
@@ -206,6 +234,11 @@ class Synthesis(Entry):
     rationale: str = ""
     cut_off: bool = False
     usage: Usage = Usage()
+
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return "synthesis"
 
 
 class Abstention(Entry):
@@ -220,11 +253,21 @@ class Abstention(Entry):
     message: Annotated[str, Field(description="For people: never model text, never a secret")] = ""
     usage: Usage = Usage()
 
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return f"abstention.{self.stage}.{self.round}.{self.seat}.{self.turn}"
+
 
 class Cancel(Entry):
     """The user wants no more of it."""
 
     kind: Literal["cancel"] = "cancel"
+
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return "cancel"
 
 
 class Outcome(StrEnum):
@@ -248,37 +291,15 @@ class Verdict(Entry):
     counted: Annotated[tuple[str, ...], Field(description="Keys of the entries that count")]
     decided_at_ms: int
 
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return _numbered("verdict", self.number)
+
 
 LedgerEntry = Start | Proposal | Critique | Ballot | Synthesis | Abstention | Cancel | Verdict
 
 _ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(Annotated[LedgerEntry, Field(discriminator="kind")])
-
-
-def entry_key(entry: LedgerEntry) -> str:
-    """Return the entry's place in its run: the tail of its subject. Two entries of one place cannot both exist."""
-    match entry:
-        case Start():
-            key = _numbered("start", entry.number)
-        case Proposal():
-            key = f"proposal.{entry.round}.{entry.seat}.{entry.sample}"
-        case Critique():
-            key = f"critique.{entry.round}.{entry.seat}"
-        case Ballot():
-            key = f"ballot.{entry.round}.{entry.judge}.{entry.order}"
-        case Synthesis():
-            key = "synthesis"
-        case Abstention():
-            key = f"abstention.{entry.stage}.{entry.round}.{entry.seat}.{entry.turn}"
-        case Cancel():
-            key = "cancel"
-        case _:
-            key = _numbered("verdict", entry.number)
-    return key
-
-
-def _numbered(kind: str, number: int) -> str:
-    """Return the key of one of several entries of a kind; the first one's is the kind alone."""
-    return f"{kind}.{number}" if number else kind
 
 
 def decode_entry(data: bytes) -> LedgerEntry:

@@ -18,7 +18,7 @@ from deliberation.engine.fold import Folding
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task, entry_key
+from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.faults import describe
 from deliberation.runner.persist import persist, run_of
@@ -93,10 +93,10 @@ class Driver:
     async def _begin(self, leg: Leg, follower: asyncio.Task[None]) -> None:
         """Say in the ledger that the stage's seats are about to be asked, in the next free place."""
         starts = (Start(number=number, runner=self._runner, at_ms=self._clock.now_ms()) for number in count())
-        start = next(start for start in starts if entry_key(start) not in self._filled)
+        start = next(start for start in starts if start.key not in self._filled)
         if await self._persist(start):
             self._begun.add(leg)
-        await self._await_places({entry_key(start)}, follower)
+        await self._await_places({start.key}, follower)
 
     def _direct(self, work: Work, standing: Standing) -> None:
         """Have every ask of the stage worked on, once, and stop the calls that nobody waits for any more."""
@@ -144,7 +144,7 @@ class Driver:
         """Write the entries, and wait until the ledger shows what has become of their places."""
         entries = tuple(entries)
         await asyncio.gather(*(self._persist(entry) for entry in entries))
-        await self._await_places({entry_key(entry) for entry in entries}, follower)
+        await self._await_places({entry.key for entry in entries}, follower)
 
     async def _await_places(self, places: set[str], follower: asyncio.Task[None]) -> None:
         while not places <= self._filled and not follower.done():

@@ -13,7 +13,6 @@ from deliberation.protocol.messages import (
     ProbeRequest,
     ProbeResult,
     Start,
-    entry_key,
 )
 from deliberation.protocol.subjects import Run
 
@@ -55,7 +54,7 @@ async def test_a_ledger_comes_in_order_and_alone(bus: Bus, run: Run) -> None:
     await bus.publish_entry(other_attempt, proposal(0))
     await bus.publish_entry(run, Cancel())
     records = await bus.read_ledger(run)
-    assert [record.key for record in records] == [entry_key(proposal(number)) for number in range(300)] + ["cancel"]
+    assert [record.key for record in records] == [proposal(number).key for number in range(300)] + ["cancel"]
     assert [record.sequence for record in records] == sorted({record.sequence for record in records})
     assert len(await bus.read_ledger(other_attempt)) == 1
 

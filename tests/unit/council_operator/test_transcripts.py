@@ -25,7 +25,7 @@ from council_operator.plan.actions import (
     Release,
     SetFinalizer,
 )
-from deliberation.protocol.messages import ProbeResult, entry_key
+from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld
 
@@ -93,7 +93,7 @@ def _tell(action: Action) -> str:
         case PublishTask(_, runner, _):
             text = f"publish the task to {runner}"
         case PublishEntry(_, entry):
-            text = f"publish {entry_key(entry)}"
+            text = f"publish {entry.key}"
         case Purge():
             text = "purge tasks and ledger"
         case EmitEvent(kind, reason, message):

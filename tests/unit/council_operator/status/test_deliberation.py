@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from council_operator.status import deliberation as deliberation_status
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.protocol.messages import Cancel, Outcome, Proposal, Start, Verdict, entry_key
+from deliberation.protocol.messages import Cancel, Outcome, Proposal, Start, Verdict
 from fakes.bodies import (
     NOW_MS,
     SETTINGS,
@@ -273,7 +273,7 @@ def test_the_answer_of_the_table_is_one_short_line(answer: str) -> None:
     world = world_of(ready_council(council_spec(seats=1)))
     proposal = Proposal(seat="dev-0", answer=answer)
     world.write_entry("uid-q1", proposal)
-    counted = (entry_key(proposal),)
+    counted = (proposal.key,)
     world.write_entry("uid-q1", Verdict(outcome=Outcome.SUCCEEDED, counted=counted, decided_at_ms=NOW_MS))
     world.reconcile_deliberation("q1")
     line = status_of(world)["answer"]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.protocol.messages import Outcome, Proposal, Verdict, entry_key
+from deliberation.protocol.messages import Outcome, Proposal, Verdict
 from fakes.bodies import NOW_MS, deliberation, ready_council
 from fakes.fake_world import FakeWorld, abstain, conditions_of
 
@@ -41,7 +41,7 @@ def message_of(world: FakeWorld, name: str) -> str:
 def test_other_ends_are_failures_with_a_reason_and_numbers(outcome: Outcome, phase: str, text: str) -> None:
     world = world_of(ready_council())
     proposal, silent = Proposal(seat="dev-0", answer="x"), abstain("dev-1", AbstentionReason.MODEL_UNAVAILABLE)
-    counted = (entry_key(proposal), entry_key(silent))
+    counted = (proposal.key, silent.key)
     entries = (proposal, silent, Verdict(outcome=outcome, counted=counted, decided_at_ms=NOW_MS))
     for entry in entries:
         world.write_entry("uid-q1", entry)

@@ -27,7 +27,6 @@ from deliberation.protocol.messages import (
     Task,
     Usage,
     Verdict,
-    entry_key,
 )
 
 START_MS = 1_000_000
@@ -89,7 +88,7 @@ def ballot(judge: str, scores: Mapping[str, int | Mapping[str, int]], task: Task
 
 def record_all(*entries: LedgerEntry) -> list[LedgerRecord]:
     """Return the entries as a ledger holds them, in the order of writing."""
-    return [LedgerRecord(sequence, entry_key(entry), entry) for sequence, entry in enumerate(entries, 1)]
+    return [LedgerRecord(sequence, entry.key, entry) for sequence, entry in enumerate(entries, 1)]
 
 
 def stand(task: Task, *entries: LedgerEntry) -> Standing:
@@ -103,7 +102,7 @@ class Ledger:
     records: list[LedgerRecord] = field(default_factory=list)
 
     def write(self, entry: LedgerEntry) -> bool:
-        return self.inject(entry_key(entry), entry)
+        return self.inject(entry.key, entry)
 
     def inject(self, key: str, entry: LedgerEntry | None) -> bool:
         if any(record.key == key for record in self.records):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 
 from deliberation.engine.asks import Ask, Contribution, ask_of
-from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Verdict, entry_key
+from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Verdict
 from unit.deliberation.protocol import strategies
 
 CONTRIBUTIONS = strategies.entries.filter(lambda entry: not isinstance(entry, Abstention | Cancel | Start | Verdict))
@@ -10,12 +10,12 @@ CONTRIBUTIONS = strategies.entries.filter(lambda entry: not isinstance(entry, Ab
 
 @given(CONTRIBUTIONS)
 def test_an_entry_lies_where_its_ask_says(entry: Contribution) -> None:
-    assert ask_of(entry).key == entry_key(entry)
+    assert ask_of(entry).key == entry.key
 
 
 @given(strategies.abstentions)
 def test_an_abstention_lies_where_its_ask_says(entry: Abstention) -> None:
-    assert ask_of(entry).abstention_key == entry_key(entry)
+    assert ask_of(entry).abstention_key == entry.key
 
 
 @pytest.mark.parametrize(("number", "stage"), [(0, Stage.PROPOSE), (1, Stage.EXCHANGE), (2, Stage.EXCHANGE)])

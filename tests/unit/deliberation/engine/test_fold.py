@@ -25,7 +25,6 @@ from deliberation.protocol.messages import (
     Synthesis,
     Task,
     Verdict,
-    entry_key,
 )
 from fakes.fake_answers import answer_ask
 from unit.deliberation.engine.scripted import CHOICE, ballot, build_task, build_vote, propose, record_all, stand
@@ -107,7 +106,7 @@ def test_a_ballot_scores_every_other_proposal_by_every_criterion_and_nothing_els
     standing = stand(TASK, *all_proposals(), entry)
     assert not standing.ballots
     assert standing.rejected == {reason: 1}
-    assert standing.spoiled == {entry_key(entry)}
+    assert standing.spoiled == {entry.key}
 
 
 def test_a_ballot_that_scores_one_proposal_twice_is_malformed() -> None:
@@ -161,7 +160,7 @@ def test_an_unreadable_abstention_is_one() -> None:
 
 
 def _later(*entries: LedgerEntry) -> list[LedgerRecord]:
-    return [LedgerRecord(1000 + number, entry_key(entry), entry) for number, entry in enumerate(entries)]
+    return [LedgerRecord(1000 + number, entry.key, entry) for number, entry in enumerate(entries)]
 
 
 VERDICT = Verdict(outcome=Outcome.SUCCEEDED, counted=("proposal.0.s-0.0", "proposal.0.s-1.0"), decided_at_ms=7)
@@ -227,7 +226,7 @@ def ledgers(draw: st.DrawFn) -> list[LedgerRecord]:
     """Return any ledger: good entries, broken ones, and good ones in wrong places."""
     entries = draw(st.lists(st.one_of(ENTRIES, st.none()), max_size=14))
     return [
-        LedgerRecord(sequence, draw(KEYS) if entry is None or draw(st.integers(0, 9)) == 0 else entry_key(entry), entry)
+        LedgerRecord(sequence, draw(KEYS) if entry is None or draw(st.integers(0, 9)) == 0 else entry.key, entry)
         for sequence, entry in enumerate(entries, 1)
     ]
 
@@ -319,7 +318,7 @@ def test_a_verdict_that_leaves_a_revision_out_goes_back_to_the_proposal_before()
     better = propose("s-1", "better").model_copy(update={"round": 1})
     others = [abstain(f"s-{i}", Stage.CRITIQUE).model_copy(update={"round": 1}) for i in (1, 2)]
     entries = (*all_proposals(), CRITICISED, *others, better)
-    counted = tuple(entry_key(entry) for entry in entries if entry is not better)
+    counted = tuple(entry.key for entry in entries if entry is not better)
     standing = stand(CRITIQUE, *entries, VERDICT.model_copy(update={"counted": counted}))
     assert standing.proposals["s-1"].answer == "left"
     assert standing.critiques
@@ -409,7 +408,7 @@ class LedgerOfOneRun(RuleBasedStateMachine):
         assert {ask.seat for ask in asked} <= {seat.id for seat in self.task.seats}
 
     def _write(self, entry: LedgerEntry) -> None:
-        self._append(entry_key(entry), entry)
+        self._append(entry.key, entry)
 
     def _append(self, key: str, entry: LedgerEntry | None) -> None:
         if all(record.key != key for record in self.records):

@@ -23,7 +23,6 @@ from deliberation.protocol.messages import (
     Synthesis,
     Usage,
     decode_entry,
-    entry_key,
 )
 from deliberation.protocol.streams import MAX_MESSAGE_BYTES
 from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, NUMBER, build_task, build_vote, propose, stand
@@ -332,7 +331,7 @@ def test_whatever_a_model_writes_becomes_an_entry_that_the_ledger_takes(
     task = build_vote(1, answer=answer)
     entry = read_reply(task, stand(task), PROPOSE, reply_of(text, finish_reason))
     assert decode_entry(entry.encode()) == entry
-    standing = fold(task, [LedgerRecord(1, entry_key(entry), entry)])
+    standing = fold(task, [LedgerRecord(1, entry.key, entry)])
     assert not standing.rejected
     assert Ask(Stage.PROPOSE, "s-0") not in standing.missing
 

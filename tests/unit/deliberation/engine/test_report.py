@@ -33,7 +33,6 @@ from deliberation.protocol.messages import (
     Task,
     Usage,
     Verdict,
-    entry_key,
 )
 from unit.deliberation.engine.scripted import (
     BOOLEAN,
@@ -57,7 +56,7 @@ BALLOTS = (
 
 
 def verdict_on(*entries: LedgerEntry, outcome: Outcome = Outcome.SUCCEEDED) -> Verdict:
-    return Verdict(outcome=outcome, counted=tuple(entry_key(entry) for entry in entries), decided_at_ms=START_MS + 1234)
+    return Verdict(outcome=outcome, counted=tuple(entry.key for entry in entries), decided_at_ms=START_MS + 1234)
 
 
 def report_on(task: Task, *entries: LedgerEntry, outcome: Outcome | None = Outcome.SUCCEEDED) -> Report:
@@ -361,7 +360,7 @@ def test_a_quantity_is_told_with_its_unit() -> None:
 def test_the_digest_is_of_what_counts_whatever_the_order_in_which_it_came() -> None:
     entries = (*all_proposals(), *BALLOTS)
     digest = report_on(PANEL, *entries).transcript_sha256
-    lines = b"".join(entry.encode() + b"\n" for entry in sorted(entries, key=entry_key))
+    lines = b"".join(entry.encode() + b"\n" for entry in sorted(entries, key=lambda entry: entry.key))
     assert digest == sha256(lines).hexdigest()
     shuffled = (*all_proposals()[::-1], *BALLOTS[::-1], verdict_on(*entries), propose("s-0", "late"))
     assert report(PANEL, stand(PANEL, *shuffled)).transcript_sha256 == digest

@@ -15,7 +15,6 @@ from deliberation.protocol.messages import (
     Stage,
     Task,
     Verdict,
-    entry_key,
 )
 from unit.deliberation.engine.scripted import (
     DEADLINE_MS,
@@ -58,8 +57,8 @@ def test_at_first_every_seat_is_asked_to_propose() -> None:
 
 
 def test_an_ask_knows_the_key_of_its_entry() -> None:
-    assert Ask(Stage.PROPOSE, "s-0").key == entry_key(propose("s-0"))
-    assert Ask(Stage.JUDGE, "s-0").key == entry_key(ballot("s-0", {}))
+    assert Ask(Stage.PROPOSE, "s-0").key == propose("s-0").key
+    assert Ask(Stage.JUDGE, "s-0").key == ballot("s-0", {}).key
 
 
 def test_only_what_is_missing_is_asked_for() -> None:
@@ -117,7 +116,7 @@ def test_judging_ends_at_the_deadline_with_the_ballots_there_are() -> None:
     assert step(PANEL, standing, DEADLINE_MS - 1) == Work(Stage.JUDGE, asks(Stage.JUDGE, "s-1", "s-2"), DEADLINE_MS)
     record = step(PANEL, standing, DEADLINE_MS)
     assert isinstance(record, Record)
-    assert [entry_key(entry) for entry in record.entries] == ["abstention.judge.0.s-1.0", "abstention.judge.0.s-2.0"]
+    assert [entry.key for entry in record.entries] == ["abstention.judge.0.s-1.0", "abstention.judge.0.s-2.0"]
     assert outcome_of(PANEL, *all_proposals(), BALLOTS[0], *record.entries) is Outcome.SUCCEEDED
 
 
@@ -165,7 +164,7 @@ def test_a_cancelled_run_ends_at_once_and_keeps_what_there_is(entries: tuple[Led
     finish = step(PANEL, stand(PANEL, *entries, Cancel()), START_MS)
     assert isinstance(finish, Finish)
     assert finish.verdict.outcome is Outcome.CANCELLED
-    assert finish.verdict.counted == tuple(dict.fromkeys(entry_key(entry) for entry in entries))
+    assert finish.verdict.counted == tuple(dict.fromkeys(entry.key for entry in entries))
 
 
 def test_whoever_writes_the_verdict_first_decides() -> None:
@@ -184,8 +183,8 @@ def test_a_seat_whose_place_is_spoiled_is_not_asked_but_recorded_as_absent() -> 
 
 def write_once(ledger: list[LedgerRecord], entries: tuple[LedgerEntry, ...]) -> list[LedgerRecord]:
     taken = {record.key for record in ledger}
-    new = [entry for entry in entries if entry_key(entry) not in taken]
-    return [*ledger, *(LedgerRecord(1000 + len(ledger) + n, entry_key(entry), entry) for n, entry in enumerate(new))]
+    new = [entry for entry in entries if entry.key not in taken]
+    return [*ledger, *(LedgerRecord(1000 + len(ledger) + n, entry.key, entry) for n, entry in enumerate(new))]
 
 
 def step_past_deadline(task: Task, ledger: list[LedgerRecord], steps: int) -> list[LedgerRecord]:

@@ -19,7 +19,6 @@ from deliberation.protocol.messages import (
     Start,
     Synthesis,
     Task,
-    entry_key,
 )
 from unit.deliberation.engine.scripted import (
     CHOICE,
@@ -156,7 +155,7 @@ def test_a_spoiled_verdict_is_followed_by_one_in_the_next_place() -> None:
     garbage = [LedgerRecord(100, "verdict", None), LedgerRecord(101, "verdict.1", propose("s-0"))]
     finish = step(VOTE, fold(VOTE, [*record_all(*all_proposals()), *garbage]), START_MS)
     assert isinstance(finish, Finish)
-    assert entry_key(finish.verdict) == "verdict.2"
+    assert finish.verdict.key == "verdict.2"
     ended = fold(VOTE, [*record_all(*all_proposals()), *garbage, LedgerRecord(102, "verdict.2", finish.verdict)])
     assert ended.verdict == finish.verdict
 

@@ -27,7 +27,6 @@ from deliberation.protocol.messages import (
     Verdict,
     decode,
     decode_entry,
-    entry_key,
 )
 from unit.deliberation.protocol import strategies
 
@@ -153,12 +152,12 @@ def test_a_score_outside_one_to_five_is_refused(score: object) -> None:
     ],
 )
 def test_an_entry_knows_its_place(entry: LedgerEntry, key: str) -> None:
-    assert entry_key(entry) == key
+    assert entry.key == key
 
 
 @given(strategies.entries, strategies.entries)
 def test_entries_of_one_place_are_of_one_kind(one: LedgerEntry, other: LedgerEntry) -> None:
-    if entry_key(one) == entry_key(other):
+    if one.key == other.key:
         assert type(one) is type(other)
 
 

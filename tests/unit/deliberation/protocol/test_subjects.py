@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import LedgerEntry, Task, entry_key
+from deliberation.protocol.messages import LedgerEntry, Task
 from deliberation.protocol.subjects import Run
 from unit.deliberation.protocol import strategies
 
@@ -29,7 +29,7 @@ def kept_in(subject: str) -> list[str]:
 def test_d3_a_stream_keeps_every_subject_that_is_published(run: Run, runner: str, entry: LedgerEntry) -> None:
     task = subjects.task(run, runner)
     assert kept_in(task) == ["COUNCIL_TASKS"]
-    assert kept_in(subjects.entry(run, entry_key(entry))) == ["COUNCIL_LEDGER"]
+    assert kept_in(subjects.entry(run, entry.key)) == ["COUNCIL_LEDGER"]
     assert kept_in(subjects.dead(run, runner)) == kept_in(subjects.dead_letter_of(task)) == ["COUNCIL_DEAD"]
 
 
@@ -55,7 +55,7 @@ def test_d3_no_subject_is_left_out_of_these_tests() -> None:
 
 @given(runs, strategies.labels, strategies.entries)
 def test_filters_select_what_they_say(run: Run, runner: str, entry: LedgerEntry) -> None:
-    task, place = subjects.task(run, runner), subjects.entry(run, entry_key(entry))
+    task, place = subjects.task(run, runner), subjects.entry(run, entry.key)
     assert matches(subjects.tasks_of_runner(run.namespace, runner), task)
     assert matches(subjects.tasks_of_deliberation(run.namespace, run.deliberation_uid), task)
     assert matches(subjects.ledger(run), place)
@@ -66,7 +66,7 @@ def test_filters_select_what_they_say(run: Run, runner: str, entry: LedgerEntry)
 def test_filters_of_one_run_select_nothing_of_another(
     one: Run, other: Run, runner: str, another_runner: str, entry: LedgerEntry
 ) -> None:
-    place = subjects.entry(other, entry_key(entry))
+    place = subjects.entry(other, entry.key)
     assert matches(subjects.ledger(one), place) == (one == other)
     same_tasks = (one.namespace, runner) == (other.namespace, another_runner)
     assert matches(subjects.tasks_of_runner(one.namespace, runner), subjects.task(other, another_runner)) == same_tasks
@@ -74,7 +74,7 @@ def test_filters_of_one_run_select_nothing_of_another(
 
 @given(runs, strategies.labels, strategies.entries)
 def test_d14_a_subject_gives_back_all_that_it_is_made_of(run: Run, runner: str, entry: LedgerEntry) -> None:
-    key = entry_key(entry)
+    key = entry.key
     assert subjects.find_entry(subjects.entry(run, key)) == (run, key)
     assert subjects.find_task(subjects.task(run, runner)) == run
     assert subjects.find_heartbeat(subjects.heartbeat(run.namespace, runner)) == (run.namespace, runner)
@@ -95,7 +95,7 @@ def test_d14_no_text_of_a_model_changes_the_place_of_an_entry(entry: LedgerEntry
     said: dict[str, Any] = {
         field: text for field in ("answer", "rationale", "message") if field in type(entry).model_fields
     }
-    assert entry_key(entry.model_copy(update=said)) == entry_key(entry)
+    assert entry.model_copy(update=said).key == entry.key
 
 
 @pytest.mark.parametrize(
