@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, Phase, settings
 settings.register_profile("quick", max_examples=30, deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 # Mutation testing runs the same tests again and again in one process, which hypothesis takes for a mistake. It wants to
-# know that a test fails, not the simplest reason why.
+# know that a test fails, not the simplest reason why, and has no time for many examples.
 settings.register_profile(
     "mutation",
-    max_examples=30,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,

@@ -1,18 +1,19 @@
-"""Runs mutmut on modules of the pure core and tells which mutants survive.
+"""Breaks modules of the pure core in small ways, and tells which mutants no test notices.
 
-mutmut: it is kept up, takes pytest as it is, and runs only the tests that reach a mutant. A run can be broken off: what
-was tried is kept in mutants/ and tried again only when its code has changed.
+mutmut makes the mutants: it is kept up, and changes what can be wrong in Python. A mutant is tried by the unit tests of
+its own package that reach it. What was noticed is kept in mutants/ and tried again only when its code has changed, or
+with --again; what survived is tried again each time.
 """
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
-from mutation.survivors import KILLED, UNTRIED, Equivalent, read_change, read_results, tabulate, tally
+from mutation.mutants import Mutants
+from mutation.survivors import KILLED, UNTRIED, Equivalent, read_change, tabulate, tally
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EQUIVALENTS = Path(__file__).with_name("equivalent.yaml")
@@ -25,39 +26,39 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="hack/mutate", description=__doc__)
     usual = f"such as deliberation.engine.fold (default: {', '.join(PACKAGES)})"
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=usual)
+    parser.add_argument("--again", action="store_true", help="try again what was noticed before, too")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="mutants to try at a time (%(default)s)")
     wanted = parser.parse_args()
+    os.chdir(REPOSITORY)
     modules = tuple(wanted.modules) or PACKAGES
-    patterns = [f"{module}.*" for module in modules]
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": "mutation"}
-    ended = subprocess.run(
-        ["mutmut", "run", "--max-children", str(wanted.processes), *patterns],
-        cwd=REPOSITORY,
-        env=environment,
-        check=False,
-    )
-    if ended.returncode:
-        return ended.returncode
-    return _report(modules)
+    mutants = Mutants(wanted.processes)
+    verdicts = mutants.select(modules)
+    if not verdicts:
+        parser.error(f"nothing can be changed in {', '.join(modules)}")
+    for package in PACKAGES:
+        chosen = [
+            name
+            for name, verdict in verdicts.items()
+            if name.startswith(f"{package}.") and (wanted.again or verdict not in KILLED)
+        ]
+        tests = f"tests/unit/{package.replace('.', '/')}"
+        if chosen and (status := mutants.try_out(chosen, [tests], wanted.processes)):
+            return status
+    return _report(mutants, modules)
 
 
-def _report(modules: tuple[str, ...]) -> int:
-    verdicts = read_results(_ask("results", "--all", "true"), modules)
+def _report(mutants: Mutants, modules: tuple[str, ...]) -> int:
+    verdicts = mutants.select(modules)
     alive = [name for name, verdict in verdicts.items() if verdict not in KILLED | UNTRIED]
-    changes = {name: read_change(_ask("show", name)) for name in alive}
-    result = tally(verdicts, changes, _read_equivalents())
+    result = tally(verdicts, {name: read_change(mutants.tell(name)) for name in alive}, _read_equivalents())
     print(tabulate(verdicts))
     for name, change in result.survivors.items():
-        print(f"\n{name}\n{change}")
+        print(f"\n{name}: {verdicts[name]}\n{change}")
     print(
         f"\n{result.tried} mutants tried, {len(result.survivors)} survive ({result.percent:.1f} %), "
         f"{result.equivalent} more change nothing that a user could notice"
     )
     return 0 if result.is_good else 1
-
-
-def _ask(*arguments: str) -> str:
-    return subprocess.run(["mutmut", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
 
 def _read_equivalents() -> tuple[Equivalent, ...]:

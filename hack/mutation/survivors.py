@@ -8,8 +8,6 @@ from dataclasses import dataclass
 ALLOWED_PERCENT = 5
 """Most survivors, as a share of all mutants that were tried."""
 
-_RESULT = re.compile(r"^\s*(?P<name>\S+): (?P<verdict>.+)$")
-
 KILLED = frozenset({"killed", "timeout", "caught by type check", "segfault"})
 """Verdicts of mutants that a test noticed; one that makes a test run for ever is noticed, too."""
 
@@ -45,13 +43,6 @@ class Tally:
     def is_good(self) -> bool:
         """Return whether few enough survive."""
         return self.tried > 0 and self.percent <= ALLOWED_PERCENT
-
-
-def read_results(text: str, selected: Iterable[str]) -> dict[str, str]:
-    """Return the verdict of each mutant of the selected modules, from what `mutmut results --all true` prints."""
-    prefixes = tuple(f"{module}." for module in selected)
-    found = (match for line in text.splitlines() if (match := _RESULT.match(line)))
-    return {match["name"]: match["verdict"] for match in found if match["name"].startswith(prefixes)}
 
 
 def read_change(diff: str) -> str:

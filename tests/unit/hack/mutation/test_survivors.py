@@ -1,14 +1,14 @@
 """The verdict over mutants."""
 
 from mutation.__main__ import EQUIVALENTS, _read_equivalents
-from mutation.survivors import Equivalent, Tally, read_change, read_results, tabulate, tally
+from mutation.survivors import Equivalent, Tally, read_change, tabulate, tally
 
-RESULTS = """\
-    deliberation.engine.fold.x_fold__mutmut_1: killed
-    deliberation.engine.fold.x_fold__mutmut_2: survived
-    deliberation.engine.step.x_step__mutmut_1: not checked
-    deliberation.protocol.chat.x_say__mutmut_1: timeout
-"""
+VERDICTS = {
+    "deliberation.engine.fold.x_fold__mutmut_1": "killed",
+    "deliberation.engine.fold.x_fold__mutmut_2": "survived",
+    "deliberation.engine.step.x_step__mutmut_1": "not checked",
+    "deliberation.protocol.chat.x_say__mutmut_1": "timeout",
+}
 
 DIFF = """\
 # deliberation.engine.fold.x_fold__mutmut_2: survived
@@ -21,15 +21,6 @@ DIFF = """\
 """
 
 CHANGE = "- if total < 2:\n+ if total <= 2:"
-
-
-def test_results_are_those_of_the_selected_modules() -> None:
-    assert read_results(RESULTS, ["deliberation.engine"]) == {
-        "deliberation.engine.fold.x_fold__mutmut_1": "killed",
-        "deliberation.engine.fold.x_fold__mutmut_2": "survived",
-        "deliberation.engine.step.x_step__mutmut_1": "not checked",
-    }
-    assert read_results(RESULTS, ["deliberation.eng"]) == {}
 
 
 def test_a_change_is_what_a_diff_changes() -> None:
@@ -50,7 +41,7 @@ def test_few_survivors_are_good_and_nothing_tried_is_not() -> None:
 
 
 def test_the_table_counts_by_module() -> None:
-    table = tabulate(read_results(RESULTS, ["deliberation"]))
+    table = tabulate(VERDICTS)
     assert [line.split(maxsplit=1) for line in table.splitlines()] == [
         ["deliberation.engine.fold", "1 killed, 1 survived"],
         ["deliberation.engine.step", "1 not checked"],
