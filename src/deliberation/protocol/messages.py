@@ -20,7 +20,7 @@ class Message(BaseModel):
 
     def encode(self) -> bytes:
         """Return the bytes on the wire: compact JSON with sorted keys, so equal messages are equal bytes."""
-        body = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        body = self.model_dump(by_alias=True, exclude_none=True)
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 

@@ -64,6 +64,14 @@ def test_equal_messages_are_equal_bytes(task: Task) -> None:
     assert decode(Task, json.dumps(shuffled, indent=1).encode()).encode() == task.encode()
 
 
+def test_bytes_are_compact_sorted_and_readable_and_leave_out_what_is_not_there() -> None:
+    heard = Heartbeat.model_validate({"seats": {"u-2": 1, "u-1": 2}, "runner": "Größe", "running": 1, "mood": None})
+    text = '{"rejected":{},"runner":"Größe","running":1,"seats":{"u-1":2,"u-2":1},"version":1}'
+    assert heard.encode() == text.encode()
+    abstention = Abstention(seat="a-0", stage=Stage.JUDGE, reason=AbstentionReason.TRUNCATED)
+    assert fields_of(abstention.encode()).items() >= {"stage": "judge", "reason": "Truncated"}.items()
+
+
 @given(strategies.entries)
 def test_fields_of_a_newer_peer_are_kept(entry: LedgerEntry) -> None:
     newer = fields_of(entry.encode()) | {"mood": {"good": True}}
