@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
+from council_operator.plan.last_words import find_last_words
 from council_operator.render import labels
 
 Body = dict[str, Any]
@@ -106,28 +107,55 @@ def has_stopped_progressing(deployment: Body) -> bool:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a pod does not get on: the kubelet's or the scheduler's reason and words."""
+    """Why a pod does not get on: the kubelet's or the scheduler's reason and words.
+
+    Attributes:
+        last_end: the kubelet's reason of how its container ended last time, where it did.
+        last_words: what the container then said was wrong, as far as it could be read.
+    """
 
     pod: str
     reason: str
     message: str
     since_ms: int | None = None
+    last_end: str | None = None
+    last_words: str | None = None
 
 
 UNSCHEDULABLE = "Unschedulable"
 CONFIG_ERROR = "CreateContainerConfigError"
+OUT_OF_MEMORY = "OOMKilled"
+STARTED_ANEW = "StartedAnew"
+"""A container that ended runs again and does not answer yet: the kubelet has no word for it."""
 
 _HARMLESS = frozenset({"ContainerCreating", "PodInitializing", ""})
 
 
+def find_pod(pods: tuple[Body, ...], instance: str) -> Body | None:
+    """Return the youngest pod of one child that is not on its way out, or None."""
+    mine = [pod for pod in pods if _is_of(pod, instance) and not is_being_deleted(pod)]
+    return max(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
+
+
+def find_start(pod: Body) -> str | None:
+    """Return when the containers of a pod began to run, as an RFC 3339 time; None while one of them does not."""
+    states = [one.get("state", {}) for one in pod.get("status", {}).get("containerStatuses", ())]
+    times = [state.get("running", {}).get("startedAt") for state in states]
+    return max(times) if times and all(times) else None
+
+
 def find_trouble(pods: tuple[Body, ...], instance: str) -> Trouble | None:
     """Return the first trouble among the pods of one child, newest pods last, or None."""
-    mine = [pod for pod in pods if pod["metadata"].get("labels", {}).get(labels.INSTANCE_LABEL) == instance]
+    mine = [pod for pod in pods if _is_of(pod, instance)]
     for pod in sorted(mine, key=lambda pod: str(pod["metadata"].get("name"))):
         trouble = _trouble_of(pod)
         if trouble:
             return trouble
     return None
+
+
+def _is_of(pod: Body, instance: str) -> bool:
+    return bool(pod["metadata"].get("labels", {}).get(labels.INSTANCE_LABEL) == instance)
 
 
 def _trouble_of(pod: Body) -> Trouble | None:
@@ -137,19 +165,30 @@ def _trouble_of(pod: Body) -> Trouble | None:
             since = condition.get("lastTransitionTime")
             return Trouble(name, UNSCHEDULABLE, condition.get("message", ""), parse_time_ms(since) if since else None)
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        waiting = container.get("state", {}).get("waiting", {})
-        reason = waiting.get("reason", "")
-        if reason not in _HARMLESS:
-            return Trouble(name, reason, _with_last_exit(waiting.get("message", ""), container))
-        ended = container.get("state", {}).get("terminated", {})
-        if ended.get("reason") == "OOMKilled":
-            return Trouble(name, "OOMKilled", "the container needed more memory than its limit")
+        trouble = _trouble_in(container, name)
+        if trouble:
+            return trouble
     return None
 
 
-def _with_last_exit(message: str, container: Body) -> str:
-    """Return the message with how the container ended last time: CrashLoopBackOff alone explains nothing."""
+def _trouble_in(container: Body, pod: str) -> Trouble | None:
+    state = container.get("state", {})
+    waiting = state.get("waiting", {})
+    reason = waiting.get("reason", "")
     last = container.get("lastState", {}).get("terminated")
-    if not last:
-        return message
-    return f"last exit {last.get('reason', 'Error')}, code {last.get('exitCode', '?')}"
+    if reason not in _HARMLESS:
+        return _after_end(pod, reason, container, last) if last else Trouble(pod, reason, waiting.get("message", ""))
+    if state.get("terminated", {}).get("reason") == OUT_OF_MEMORY:
+        return Trouble(pod, OUT_OF_MEMORY, "the container needed more memory than its limit")
+    if last and "running" in state and not container.get("ready"):
+        return _after_end(pod, STARTED_ANEW, container, last)
+    return None
+
+
+def _after_end(pod: str, reason: str, container: Body, last: Body) -> Trouble:
+    """Return the trouble of a container that has ended before, with how it did: CrashLoopBackOff explains nothing."""
+    count, words = container.get("restartCount", 1), find_last_words(last.get("message", ""))
+    times = "once" if count == 1 else f"{count} times"
+    end = str(last.get("reason", "Error"))
+    message = f"it ended {times}, last with {end}, code {last.get('exitCode', '?')}"
+    return Trouble(pod, reason, f"{message}: {words}" if words else message, last_end=end, last_words=words)

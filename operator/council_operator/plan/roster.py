@@ -51,6 +51,10 @@ class Roster:
         """Return whether any model only pretends."""
         return any(model.simulated for model in self.models)
 
+    def declaration_of(self, server: str) -> VllmModel | SimulatedModel:
+        """Return what one of the servers is declared to be."""
+        return next(one.declaration for one in self.servers if one.name == server)
+
 
 def build_roster(council: Body, settings: RenderSettings) -> Roster:
     """Return what the Council needs.

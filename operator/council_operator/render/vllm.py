@@ -52,12 +52,13 @@ def render_deployment(
     """Return the Deployment that serves `model` on the GPUs of its placement, or on the CPU without one.
 
     The sleep before the stop lets clients see that the address is gone: a draining vLLM answers running calls, refuses
-    new ones, and still calls itself healthy.
+    new ones, and still calls itself healthy. Of a server that fails the end of its log is kept: the Council says why.
     """
     container = {
         **servers.server_container(pod_template.MAIN_CONTAINER, image, settings, START_SECONDS),
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
         "args": [pods.literal(flag) for flag in _all_flags(model, placement, settings)],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
         "env": _environment(model, settings),
         "resources": _resources(model, placement, settings),

@@ -5,10 +5,13 @@ from typing import Any
 from council_operator.plan import health, idle
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
+from council_operator.plan.last_words import is_about_flags
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, model_of
+from council_operator.render import vllm
 from council_operator.status.conditions import Finding, shorten
 from council_operator.status.gpu import summarise_gpu
+from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
 from deliberation.api.v1alpha1.council_status import ModelStatus
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import ModelAddress, ProbeResult
@@ -16,7 +19,7 @@ from deliberation.protocol.messages import ModelAddress, ProbeResult
 Body = dict[str, Any]
 
 TYPE = "ModelsAvailable"
-MAX_MODEL_MESSAGE = 400
+MAX_MODEL_MESSAGE = 490
 
 Fault = tuple[Reason, str]
 
@@ -74,7 +77,7 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, 
         return wanted or (Reason.ASLEEP, "asleep for want of questions; the next Deliberation wakes it")
     if server is not None and not health.is_serving(observed.deployments.get(server)):
         waits = _find_gpu_wait(server, observed, gpus)
-        return waits or _find_server_fault(server, observed, simulated=model.simulated)
+        return waits or _find_server_fault(server, observed, roster)
     probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
     if probe is not None and probe.reason:
         return _read_probe(model, probe, observed.body["metadata"]["namespace"])
@@ -102,7 +105,7 @@ def _find_gpu_wait(server: str, observed: CouncilObserved, gpus: GpuPlan) -> Fau
     return Reason.AWAITING_TURN, text
 
 
-def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: bool) -> Fault:
+def _find_server_fault(server: str, observed: CouncilObserved, roster: Roster) -> Fault:
     deployment = observed.deployments.get(server)
     if server in observed.refusals:
         said = shorten(observed.refusals[server], 250)
@@ -115,8 +118,24 @@ def _find_server_fault(server: str, observed: CouncilObserved, *, simulated: boo
     refused = _find_refusal(deployment)
     if refused:
         return Reason.MODEL_UNAVAILABLE, f"Deployment {server} gets no pod: {refused}"
-    patience = "" if simulated else "; large weights take minutes to load"
-    return Reason.MODEL_STARTING, f"Deployment {server} starts{_since(deployment)}{patience}"
+    return Reason.MODEL_STARTING, _describe_start(deployment, observed, roster.declaration_of(server))
+
+
+def _describe_start(deployment: Body, observed: CouncilObserved, declaration: VllmModel | SimulatedModel) -> str:
+    """Return how far a server's start has come, as far as its pods tell, and how long it may take."""
+    server, namespace = deployment["metadata"]["name"], observed.body["metadata"]["namespace"]
+    pod = health.find_pod(observed.pods, server)
+    if pod is None:
+        return f"Deployment {server} starts{_since(deployment)}"
+    name = pod["metadata"]["name"]
+    started = health.find_start(pod)
+    if started is None:
+        return f"Pod {name} waits for its image and its volumes{_since(deployment)}"
+    if isinstance(declaration, SimulatedModel):
+        return f"Pod {name} starts, since {started}"
+    loads = "loads its weights" if declaration.weights.is_mounted else "downloads its weights and loads them"
+    patience = f"it has {vllm.START_SECONDS // 60} minutes for that"
+    return f"vLLM in Pod {name} {loads}, since {started}; {patience}, and kubectl -n {namespace} logs {name} tells more"
 
 
 def _since(deployment: Body) -> str:
@@ -139,7 +158,7 @@ _ADVICE = {
     "ErrImagePull": "check the image's name and whether the node may pull it",
     "InvalidImageName": "correct the image in the spec",
     health.UNSCHEDULABLE: "free or add a node with what the pod asks for",
-    "OOMKilled": "give the node more memory, or take a smaller model or maxModelLen",
+    health.OUT_OF_MEMORY: "give the node more memory, or take a smaller model or maxModelLen",
 }
 
 
@@ -147,12 +166,17 @@ def _read_trouble(trouble: Trouble, namespace: str) -> Fault:
     """Return the trouble of a pod as a fault with the next thing to do."""
     missing_secret = trouble.reason == health.CONFIG_ERROR and "secret" in trouble.message.lower()
     reason = Reason.SECRET_MISSING if missing_secret else Reason.MODEL_UNAVAILABLE
-    if missing_secret:
-        advice = "create the Secret; the pod then starts by itself"
-    else:
-        advice = _ADVICE.get(trouble.reason, f"see kubectl -n {namespace} logs {trouble.pod} --previous")
-    what = f": {shorten(trouble.message, 200)}" if trouble.message else ""
+    what = f": {shorten(trouble.message, 330)}" if trouble.message else ""
+    advice = "create the Secret; the pod then starts by itself" if missing_secret else _advise(trouble, namespace)
     return reason, f"Pod {trouble.pod}: {trouble.reason}{what}; {advice}"
+
+
+def _advise(trouble: Trouble, namespace: str) -> str:
+    """Return the next thing to do about a pod's trouble."""
+    if trouble.last_words and is_about_flags(trouble.last_words):
+        return "correct the model's engineArgs; if it is none of these, its image needs a newer vLLM"
+    known = _ADVICE.get(trouble.reason) or _ADVICE.get(trouble.last_end or "")
+    return known or f"see kubectl -n {namespace} logs {trouble.pod} --previous"
 
 
 def _read_probe(model: ModelAddress, probe: ProbeResult, namespace: str) -> Fault:

@@ -63,9 +63,7 @@ COUNCIL = Kind(
         Column("Seats", ".status.seatCount", description="Ready seats of all"),
         Column("Queued", ".status.queue.queued", "integer", "Deliberations that wait"),
         Column("Running", ".status.queue.running", "integer", "Deliberations in work"),
-        Column(
-            "Reason", '.status.conditions[?(@.type=="Ready")].reason', description="Why it is ready or not", wide=True
-        ),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', description="Why it is ready or not"),
         AGE,
     ),
     rules=(

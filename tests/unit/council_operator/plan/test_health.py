@@ -96,6 +96,7 @@ def waiting(reason: str, **more: Any) -> Body:
     return {"state": {"waiting": {"reason": reason, **more.pop("waiting", {})}}, **more}
 
 
+REFUSED = {"reason": "Error", "exitCode": 2, "message": "usage\nx.py: error: unrecognized arguments: --y\n"}
 UNSCHEDULABLE = {
     "type": "PodScheduled",
     "status": "False",
@@ -125,7 +126,16 @@ UNSCHEDULABLE = {
                 ]
             },
             "CrashLoopBackOff",
-            "last exit OOMKilled, code 137",
+            "it ended once, last with OOMKilled, code 137",
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {"state": {"running": {}}, "restartCount": 3, "lastState": {"terminated": REFUSED}}
+                ]
+            },
+            "StartedAnew",
+            "it ended 3 times, last with Error, code 2: x.py: error: unrecognized arguments: --y",
         ),
         (
             {"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]},
@@ -155,6 +165,7 @@ def test_since_when_a_pod_finds_no_node_is_known() -> None:
         {"containerStatuses": [waiting("ContainerCreating")]},
         {"initContainerStatuses": [], "containerStatuses": [waiting("PodInitializing")]},
         {"containerStatuses": [{"state": {"running": {}}}]},
+        {"containerStatuses": [{"state": {"running": {}}, "ready": True, "lastState": {"terminated": REFUSED}}]},
         {"conditions": [{"type": "PodScheduled", "status": "True"}]},
     ],
 )
@@ -165,3 +176,25 @@ def test_a_pod_that_gets_on_is_no_trouble(status: Body) -> None:
 def test_pods_of_others_are_none_of_our_trouble() -> None:
     assert health.find_trouble((pod(instance="model-2", conditions=[UNSCHEDULABLE]),), "model-1") is None
     assert health.find_trouble(({"metadata": {"name": "x"}},), "model-1") is None
+
+
+def test_the_pod_of_a_child_is_the_youngest_that_stays() -> None:
+    old, new, gone = pod("b"), pod("a"), pod("c")
+    old["metadata"]["creationTimestamp"] = "2026-09-21T14:12:20Z"
+    new["metadata"]["creationTimestamp"] = "2026-09-21T14:13:20Z"
+    gone["metadata"] |= {"creationTimestamp": "2026-09-21T14:14:20Z", "deletionTimestamp": "2026-09-21T14:14:21Z"}
+    assert health.find_pod((old, new, gone, pod(instance="model-2")), "model-1") == new
+    assert health.find_pod((gone,), "model-1") is None
+
+
+@pytest.mark.parametrize(
+    ("states", "start"),
+    [
+        ([], None),
+        ([{"waiting": {}}], None),
+        ([{"running": {"startedAt": "2026-09-21T14:13:20Z"}}, {"waiting": {}}], None),
+        ([{"running": {"startedAt": "2026-09-21T14:13:20Z"}}], "2026-09-21T14:13:20Z"),
+    ],
+)
+def test_a_pod_has_started_when_all_its_containers_run(states: list[Body], start: str | None) -> None:
+    assert health.find_start(pod(containerStatuses=[{"state": state} for state in states])) == start

@@ -130,6 +130,10 @@ def test_it_drains_before_it_is_killed() -> None:
     assert pod_of(ON_CPU)["terminationGracePeriodSeconds"] == vllm.GRACE_SECONDS
 
 
+def test_the_end_of_its_log_is_kept_when_it_fails() -> None:
+    assert container_of(ON_CPU)["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
 def test_loading_weights_may_take_half_an_hour() -> None:
     probe = container_of(ON_CPU)["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] == 1800

@@ -125,6 +125,52 @@ def test_what_keeps_the_pod_is_named_with_the_pod(waiting: Body, reason: str, te
     assert text in model.message
 
 
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("x.py: error: unrecognized arguments: --y", "unrecognized arguments: --y; correct the model's engineArgs"),
+        ("OSError: no file named config.json", "no file named config.json; see kubectl -n team-a logs"),
+    ],
+)
+def test_a_server_that_ends_is_told_in_its_last_words(said: str, advice: str) -> None:
+    world = world_of(VLLM, is_up=False)
+    server = summary(world)[0][0].deployment
+    last = {"terminated": {"reason": "Error", "exitCode": 2, "message": said}}
+    for state in ({"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}):
+        world.pods = [pod(server, containerStatuses=[{"state": state, "restartCount": 2, "lastState": last}])]
+        finding = summary(world)[1]
+        assert (finding.status, finding.reason) == (False, "ModelUnavailable")
+        assert advice in finding.message
+
+
+def test_a_server_that_ran_out_of_memory_is_told_what_helps() -> None:
+    world = world_of(VLLM, is_up=False)
+    last = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    container = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 2, "lastState": last}
+    world.pods = [pod(summary(world)[0][0].deployment, containerStatuses=[container])]
+    assert "take a smaller model" in summary(world)[1].message
+
+
+MOUNTED = {"persistentVolumeClaim": {"claimName": "weights", "path": "small"}}
+
+
+@pytest.mark.parametrize(
+    ("weights", "state", "text"),
+    [
+        ({}, {"waiting": {"reason": "ContainerCreating"}}, "waits for its image and its volumes"),
+        ({}, {"running": {"startedAt": "2026-09-21T14:13:20Z"}}, "downloads its weights and loads them, since 2026-"),
+        (MOUNTED, {"running": {"startedAt": "2026-09-21T14:13:20Z"}}, "loads its weights, since 2026-"),
+    ],
+)
+def test_a_start_says_how_far_it_has_come(weights: Body, state: Body, text: str) -> None:
+    world = world_of({"name": "small", "vllm": {**VLLM["vllm"], "weights": weights}}, is_up=False)
+    server = summary(world)[0][0].deployment
+    world.pods = [pod(server, containerStatuses=[{"state": state}])]
+    finding = summary(world)[1]
+    assert finding.reason == "ModelStarting"
+    assert f"Pod {server}-x {text}" in finding.message
+
+
 def test_a_deployment_that_may_create_no_pod_says_why() -> None:
     world = world_of(VLLM, is_up=False)
     server = summary(world)[0][0].deployment
