@@ -29,6 +29,7 @@ from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import Activity, BusFault, CouncilObserved, DeliberationObserved, GpuObserved
 from council_operator.plan.roster import runner_name
+from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
@@ -264,6 +265,13 @@ class FakeWorld:
         """Have every server and every runner come up."""
         self.start_servers()
         self.start_runners()
+
+    def come_to_rest(self) -> None:
+        """Let so much time pass in quiet that nobody acts on an older status any more, and reconcile everything."""
+        self.settle()
+        self.pass_time(SETTLED_AFTER_SECONDS)
+        self.beat()
+        self.settle()
 
     def beat(self) -> None:
         """Have every running runner be heard of."""

@@ -6,6 +6,7 @@ from typing import Any
 from council_operator.plan.roster import build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, parse_council, parse_deliberation
+from council_operator.plan.succession import find_address
 from deliberation.api.v1alpha1.council import Member
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
 from deliberation.api.v1alpha1.strategy import Aggregation, Stop, StrategyType, Topology
@@ -49,7 +50,7 @@ def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderS
         answer=spec.answer,
         **_resolve(spec, roster.seats),
         seats=roster.seats,
-        models=roster.models,
+        models=tuple(find_address(address, council, roster) for address in roster.models),
         quorum=_choose_quorum(spec, len(roster.seats), council["metadata"]["name"]),
         top_k=spec.top_k,
         seed=spec.seed,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from council_operator.plan import health, idle
+from council_operator.plan import health, idle, succession
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
 from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, plan_observed
 from council_operator.plan.health import RunnerState
@@ -21,9 +21,6 @@ Body = dict[str, Any]
 UNREADY_LOOK_SECONDS = 5.0
 LISTEN_SECONDS = Heartbeat.SILENT_AFTER_SECONDS
 """No event tells that a runner fell silent, or that a server of somebody else's is out of reach."""
-
-STARVED_AFTER_SECONDS = 120.0
-"""A new server that found no node for so long needs the room of the one it replaces."""
 
 LONGEST_RUN_SECONDS = 86_400 + 60
 """Longest time that a run can live after its admission: the schema's bound of the timeout, and a takeover."""
@@ -51,7 +48,10 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
         actions.append(EnsureTaskConsumer(observed.body["metadata"]["namespace"], roster.runner))
     superseded = _superseded(observed, roster)
     actions += [release for release in superseded if _can_release(release, observed, roster, gpus)]
-    return Plan(tuple(actions), _look_again_after(observed, roster))
+    look_again_after = _look_again_after(observed, roster)
+    if superseded:
+        look_again_after = min(look_again_after, UNREADY_LOOK_SECONDS)
+    return Plan(tuple(actions), look_again_after)
 
 
 def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
@@ -219,8 +219,10 @@ def _can_release(release: Release, observed: CouncilObserved, roster: Roster, gp
     What replaces it must be up, and the runs that were admitted before must be over: tasks name the servers, and wait
     for the runner, of their time. A model server that finds no node is given the room of the one it replaces.
     """
+    if not succession.may_go(release.reference.name, observed):
+        return False
     runs = sum(observed.phases.get(phase, 0) for phase in _ADMITTED)
-    is_in_the_way = _is_starved(observed, roster) or (runs == 0 and _lacks_slices(observed, roster, gpus))
+    is_in_the_way = succession.is_starved(observed, roster) or (runs == 0 and _lacks_slices(observed, roster, gpus))
     if release.reference.kind != rayjob.KIND and is_in_the_way:
         return True
     return is_ready(observed, roster) and (runs == 0 or _outlived_all_runs(observed, roster))
@@ -230,18 +232,6 @@ def _outlived_all_runs(observed: CouncilObserved, roster: Roster) -> bool:
     """Return whether the present declaration is older than any run can be: a busy Council never has a quiet moment."""
     wanted = [observed.ray_jobs[roster.runner], *(observed.deployments[server.name] for server in roster.servers)]
     return min(health.age_seconds(child, observed.now_ms) for child in wanted) > LONGEST_RUN_SECONDS
-
-
-def _is_starved(observed: CouncilObserved, roster: Roster) -> bool:
-    """Return whether a model server has found no node for a while."""
-    troubles = [health.find_trouble(observed.pods, server.name) for server in roster.servers]
-    return any(
-        trouble.reason == health.UNSCHEDULABLE
-        and trouble.since_ms is not None
-        and observed.now_ms - trouble.since_ms > STARVED_AFTER_SECONDS * 1000
-        for trouble in troubles
-        if trouble
-    )
 
 
 def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> bool:

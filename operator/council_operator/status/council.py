@@ -86,11 +86,13 @@ def _overall(findings: tuple[Finding, ...]) -> tuple[Finding, Finding, Finding]:
     faults = sorted((finding for finding in findings if not finding.status), key=_is_consequence)
     fault = faults[0] if faults else None
     if fault is None:
-        asleep = next((finding for finding in findings if finding.reason == Reason.ASLEEP), None)
-        reason = Reason.ASLEEP if asleep else Reason.READY
-        text = asleep.message if asleep else "Deliberations can be put to this Council"
+        soft = next((one for one in findings if one.reason in {Reason.ASLEEP, Reason.MOVING}), None)
+        reason = soft.reason if soft else Reason.READY
+        text = soft.message if soft else "Deliberations can be put to this Council"
         ready = Finding("Ready", status=True, reason=reason, message=text)
-        return ready, Finding("Reconciling", status=False, reason=reason), _not_stalled(reason)
+        is_moving = reason == Reason.MOVING
+        awaited = "the new model server is awaited" if is_moving else ""
+        return ready, Finding("Reconciling", status=is_moving, reason=reason, message=awaited), _not_stalled(reason)
     return (
         Finding("Ready", status=False, reason=fault.reason, message=fault.message),
         Finding("Reconciling", status=True, reason=fault.reason, message=f"{fault.type} is awaited"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from council_operator.plan import health, idle
+from council_operator.plan import health, idle, succession
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
 from council_operator.plan.last_words import is_about_flags
@@ -32,24 +32,52 @@ def summarise_models(
     for address in roster.models:
         name = model_of(address)
         faults[name] = faults.get(name) or _find_fault(address, observed, roster, gpus)
+    predecessors = succession.find_predecessors(observed, roster, gpus)
+    moving = {name: predecessors[name] for name, fault in faults.items() if fault and name in predecessors}
+    faults |= {name: _move(entry, faults[name]) for name, entry in moving.items()}
     declared = [address for address in roster.models if address.name in faults]
-    statuses = tuple(_status(model, faults[model.name], observed, roster, gpus) for model in declared)
+    statuses = tuple(
+        _status_of_former(moving[model.name], faults[model.name])
+        if model.name in moving
+        else _status(model, faults[model.name], observed, roster, gpus)
+        for model in declared
+    )
     return statuses, _condition(faults)
 
 
 def _condition(faults: dict[str, Fault | None]) -> Finding:
-    broken = {name: fault for name, fault in faults.items() if fault}
-    asleep = [name for name, fault in broken.items() if fault[0] is Reason.ASLEEP]
-    if asleep and len(asleep) == len(broken):
-        text = f"{', '.join(asleep)} sleep for want of questions; the next Deliberation wakes them"
-        return Finding(TYPE, status=True, reason=Reason.ASLEEP, message=text)
-    broken = {name: fault for name, fault in broken.items() if name not in asleep}
+    soft = {name: fault for name, fault in faults.items() if fault and fault[0] in {Reason.ASLEEP, Reason.MOVING}}
+    broken = {name: fault for name, fault in faults.items() if fault and name not in soft}
+    if not broken and soft:
+        return _bearable(soft)
     if not broken:
         return Finding(TYPE, status=True, reason=Reason.READY, message=f"{len(faults)} of {len(faults)} models answer")
     reasons = [reason for reason, _ in broken.values()]
     first_reason = next((reason for reason in reasons if reason is not Reason.AWAITING_TURN), Reason.AWAITING_TURN)
     message = "; ".join(f"model {name}: {text}" for name, (_, text) in broken.items())
     return Finding(TYPE, status=False, reason=first_reason, message=message)
+
+
+def _bearable(soft: dict[str, Fault]) -> Finding:
+    """Return the condition while all models answer, or will when they are asked; those must be woken first."""
+    asleep = [name for name, (reason, _) in soft.items() if reason is Reason.ASLEEP]
+    if asleep:
+        text = f"{', '.join(asleep)} sleep for want of questions; the next Deliberation wakes them"
+        return Finding(TYPE, status=True, reason=Reason.ASLEEP, message=text)
+    message = "; ".join(f"model {name}: {text}" for name, (_, text) in soft.items())
+    return Finding(TYPE, status=True, reason=Reason.MOVING, message=message)
+
+
+def _move(former: Body, fault: Fault | None) -> Fault:
+    """Return what is to be said of a model whose former server answers until the declared one does."""
+    text = fault[1] if fault else ""
+    return Reason.MOVING, f"Deployment {former['deployment']} answers until the new server does. {text}"
+
+
+def _status_of_former(former: Body, fault: Fault | None) -> ModelStatus:
+    """Return the status of a model as its former server has it."""
+    message = shorten(fault[1], MAX_MODEL_MESSAGE) if fault else None
+    return ModelStatus.model_validate({**former, "ready": True, "message": message})
 
 
 def _status(
@@ -64,9 +92,14 @@ def _status(
         model_name=model.model_name,
         revision=model.revision,
         deployment=server,
+        adapters=_adapters(roster.declaration_of(server)) if server else (),
         gpu=summarise_gpu(server, observed, gpus) if server else None,
         message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else None,
     )
+
+
+def _adapters(declaration: VllmModel | SimulatedModel) -> tuple[str, ...]:
+    return tuple(one.name for one in declaration.adapters) if isinstance(declaration, VllmModel) else ()
 
 
 def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> Fault | None:

@@ -25,6 +25,7 @@ from council_operator.plan.actions import (
     Release,
     SetFinalizer,
 )
+from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld
@@ -212,7 +213,10 @@ def model_changes_before_the_old_one_goes() -> Transcript:
     world = transcript.world
     changed = [{"name": "small", "vllm": {"model": "Qwen/Qwen3-1.7B"}}]
     transcript.then("the Council changes its model", lambda: world.edit(world.councils["architects"], models=changed))
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
     transcript.then("the new model server comes up", world.start_servers)
+    transcript.then("the runner finishes with the model of its time", lambda: world.run_to_the_end("q1"))
+    transcript.then("a few seconds pass", lambda: (world.pass_time(SETTLED_AFTER_SECONDS), world.beat()))
     return transcript
 
 

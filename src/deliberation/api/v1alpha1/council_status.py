@@ -36,7 +36,9 @@ class ModelStatus(StatusModel):
     revision: Annotated[str | None, Field(max_length=128)] = None
     """Revision of the weights, if pinned"""
     deployment: Annotated[str | None, Field(max_length=63)] = None
-    """Deployment that serves it, absent for an endpoint"""
+    """Deployment that answers for it, absent for an endpoint; the former one until a changed one answers"""
+    adapters: Annotated[tuple[Annotated[str, Field(max_length=22)], ...], Field(max_length=16)] = ()
+    """LoRA adapters that it serves"""
     gpu: ModelGpuStatus | None = None
     """What it was given of the GPUs, absent on CPU"""
     message: Annotated[str | None, Field(max_length=1024)] = None

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     MODEL_NOT_SERVED = "ModelNotServed"
     MODEL_STARTING = "ModelStarting"
     MODEL_UNAVAILABLE = "ModelUnavailable"
+    MOVING = "Moving"
     NO_BALLOTS = "NoBallots"
     NO_QUORUM = "NoQuorum"
     NO_SYNTHESIS = "NoSynthesis"

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, Plan, Release
+from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, SIMULATED, VLLM, council, council_spec, deliberation
@@ -87,7 +88,7 @@ def test_of_two_councils_one_that_changes_leaves_the_other_its_server() -> None:
     world.edit(world.councils["one"], models=[ANOTHER])
     world.settle()
     world.start_servers()
-    world.settle()
+    world.come_to_rest()
     assert len(children(world, "Deployment")) == 2
     (owner,) = world.children["Deployment", shared]["metadata"]["ownerReferences"]
     assert owner["name"] == "two"
@@ -100,6 +101,9 @@ def test_a_superseded_server_stays_until_the_new_one_is_ready() -> None:
     world.settle()
     assert old in children(world, "Deployment")
     world.start_servers()
+    world.reconcile_council("architects")
+    assert old in children(world, "Deployment"), "somebody may have read a status that names it"
+    world.pass_time(SETTLED_AFTER_SECONDS)
     plan = world.reconcile_council("architects")
     assert {action.reference.kind for action in plan.actions if isinstance(action, Release)} == {
         "Service",
@@ -119,7 +123,7 @@ def test_a_superseded_runner_stays_while_a_run_waits_for_it() -> None:
     world.settle()
     assert old in children(world, "RayJob")
     world.run_to_the_end("q1")
-    world.settle()
+    world.come_to_rest()
     assert children(world, "RayJob") != [old]
     assert len(children(world, "RayJob")) == 1
 
@@ -154,7 +158,7 @@ def test_a_new_server_that_finds_no_node_is_given_the_room_of_the_old_one(since:
     world.settle()
     (new,) = set(children(world, "Deployment")) - {old}
     world.pods = [starved(new, since)]
-    world.settle()
+    world.come_to_rest()
     assert len(children(world, "Deployment")) == left
     assert len(children(world, "RayJob")) == 1
 
