@@ -136,7 +136,8 @@ def test_a_server_that_ends_is_told_in_its_last_words(said: str, advice: str) ->
     world = world_of(VLLM, is_up=False)
     server = summary(world)[0][0].deployment
     last = {"terminated": {"reason": "Error", "exitCode": 2, "message": said}}
-    for state in ({"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}):
+    states: list[Body] = [{"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}]
+    for state in states:
         world.pods = [pod(server, containerStatuses=[{"state": state, "restartCount": 2, "lastState": last}])]
         finding = summary(world)[1]
         assert (finding.status, finding.reason) == (False, "ModelUnavailable")
