@@ -4,8 +4,8 @@ Each ledger is measured beside a baseline of the same run: `json.loads` of the s
 can take that has to read them. So the last column says the same on a slow machine, on a fast and on a busy one.
 
 A look is what the operator does at each event: fold the whole ledger, then step. A run is what a driver does from the
-first entry to the last: take each in, see where the run stands, step. Bars: 100 microseconds for a look at a debate of
-3 seats and 2 rounds, the same time for each entry however many there are, 50 ms for folding 5,000.
+first entry to the last: take each in, see where the run stands, step. Bars, on an idle machine: 100 microseconds for a
+look at a debate of 3 seats and 2 rounds, the same time for each entry however many there are, 50 ms for folding 5,000.
 """
 
 import argparse

@@ -17,10 +17,8 @@ def answer_ask(task: Task, standing: Standing, ask: Ask, text: str, usage: Usage
             return Critique(seat=ask.seat, round=ask.round, texts=dict.fromkeys(others, "too short"), usage=used)
         case Stage.JUDGE:
             scores = tuple(
-                Score(
-                    proposal=proposal.id, criteria={item.name: 1 + len(proposal.answer) % 5 for item in task.criteria}
-                )
-                for proposal in list_judged(standing, ask.seat)
+                Score(proposal=name, criteria={item.name: 1 + len(proposal.answer) % 5 for item in task.criteria})
+                for name, proposal in list_judged(standing, ask.seat).items()
             )
             return Ballot(judge=ask.seat, order=ask.turn, scores=scores, usage=used)
         case Stage.SYNTHESISE:

@@ -1,7 +1,6 @@
 """What can be asked of a seat: each ask is about one entry, and so about one place in the ledger."""
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from typing import NamedTuple
 
 from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
 
@@ -9,21 +8,20 @@ Contribution = Proposal | Critique | Ballot | Synthesis
 """An entry in which a seat says what it thinks."""
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """One entry that one seat still owes.
 
-    `turn` is the sample of a proposal, or the order of a ballot. `tries` counts how often it has been asked, this time
-    included; it tells no two asks apart.
+    `turn` is the sample of a proposal, or the order of a ballot. `tries` tells the seat how often it has been asked,
+    this time included.
     """
 
     stage: Stage
     seat: str
     round: int = 0
     turn: int = 0
-    tries: int = field(default=1, compare=False)
+    tries: int = 1
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Return the key of the entry that the ask is about."""
         match self.stage:
@@ -36,7 +34,7 @@ class Ask:
             case _:
                 return "synthesis"
 
-    @cached_property
+    @property
     def abstention_key(self) -> str:
         """Return the key of the abstention that says why the entry will not come."""
         return f"abstention.{self.stage}.{self.round}.{self.seat}.{self.turn}"
@@ -44,15 +42,15 @@ class Ask:
 
 def ask_of(entry: Contribution | Abstention) -> Ask:
     """Return the ask that the entry answers."""
-    match entry:
-        case Proposal():
+    match entry.kind:
+        case "proposal":
             stage = Stage.EXCHANGE if entry.round else Stage.PROPOSE
             return Ask(stage, entry.seat, entry.round, entry.sample)
-        case Critique():
+        case "critique":
             return Ask(Stage.CRITIQUE, entry.seat, entry.round)
-        case Ballot():
+        case "ballot":
             return Ask(Stage.JUDGE, entry.judge, entry.round, entry.order)
-        case Synthesis():
+        case "synthesis":
             return Ask(Stage.SYNTHESISE, entry.seat)
-        case _:
+        case "abstention":
             return Ask(entry.stage, entry.seat, entry.round, entry.turn)

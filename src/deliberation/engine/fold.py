@@ -2,27 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from deliberation.aggregation.answers import read_answer
-from deliberation.engine.asks import Ask, Contribution
+from deliberation.engine.asks import Ask, Contribution, ask_of
+from deliberation.engine.gathering import Gathering
 from deliberation.engine.reading import list_judged
-from deliberation.engine.settling import drop_uncounted, settle
+from deliberation.engine.settling import drop_uncounted
 from deliberation.engine.standing import Rejection, Standing, Wave
-from deliberation.engine.strategies import Leg, list_legs
+from deliberation.engine.strategies import list_legs
 from deliberation.engine.waves import find_asks
-from deliberation.protocol.messages import (
-    Abstention,
-    Ballot,
-    Cancel,
-    Critique,
-    LedgerEntry,
-    LedgerRecord,
-    Stage,
-    Start,
-    Task,
-    Verdict,
-)
+from deliberation.protocol.messages import Abstention, Ballot, LedgerEntry, LedgerRecord, Start, Task, Verdict
 
 
 def fold(task: Task, records: Iterable[LedgerRecord]) -> Standing:
@@ -46,18 +35,12 @@ class Folding:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._legs = iter(list_legs(task))
-        self._leg: Leg | None = None
-        self._settled = Standing(rounds=({},))
-        self._asks: tuple[Ask, ...] = ()
-        self._open: dict[str, Ask] = {}
-        self._open_abstentions: dict[str, Ask] = {}
-        self._closed: set[str] = set()
-        self._given: dict[Ask, Contribution] = {}
-        self._absent: dict[Ask, Abstention] = {}
-        self._wave_starts = 0
-        self._judged: dict[str, frozenset[str]] = {}
         self._criteria = {criterion.name for criterion in task.criteria}
+        self._legs = iter(list_legs(task))
+        self._wave = Gathering(None, (), Standing(rounds=({},)))
+        self._wave_starts = 0
+        self._answered: set[str] = set()
+        self._counting: set[str] = set()
         self._started: Start | None = None
         self._starts = 0
         self._cancelled = False
@@ -69,144 +52,138 @@ class Folding:
 
     def add(self, record: LedgerRecord) -> None:
         """Take one record in, or count why it does not count."""
-        rejection = self._find_rejection(record)
-        if rejection is None and record.entry is not None:
-            self._accept(record.key, record.entry)
+        entry = record.entry
+        if self._verdict is not None:
+            self._rejected[Rejection.LATE] += 1
+        elif entry is None:
+            self._reject(record.key, Rejection.MALFORMED)
+        elif rejection := self._find_rejection(record.key, entry):
+            self._reject(record.key, rejection)
         else:
-            self._rejected[str(rejection)] += 1
-            if record.key not in self._taken and rejection not in {Rejection.DUPLICATE, Rejection.LATE}:
-                self._spoil(record.key)
+            self._accept(record.key, entry)
         self._taken.add(record.key)
 
     def stand(self) -> Standing:
         """Return where the run stands now."""
-        return replace(
-            self._settled if self._verdict else self._settle(),
+        return self._wave.settle()._replace(
             started=self._started,
             starts=self._starts,
             cancelled=self._cancelled,
             verdict=self._verdict,
-            rejected=dict(sorted(self._rejected.items())),
+            rejected=dict(sorted(self._rejected.items())) if self._rejected else {},
             spoiled=frozenset(self._spoiled),
-            wave=None if self._verdict else self._find_wave(),
+            wave=self._show_wave(),
         )
 
-    def _find_wave(self) -> Wave | None:
-        if self._leg is None:
+    def _show_wave(self) -> Wave | None:
+        wave = self._wave
+        if wave.leg is None:
             return None
-        missing = tuple(self._open.values())
-        if self._wave_starts > 1:
-            missing = tuple(replace(ask, tries=self._wave_starts) for ask in missing)
-        return Wave(self._leg, missing, has_begun=self._wave_starts > 0 or len(missing) < len(self._asks))
-
-    def _settle(self) -> Standing:
-        """Return the standing with what the wave has brought so far."""
-        if self._leg is None or not (self._given or self._absent):
-            return self._settled
-        given = tuple(self._given[ask] for ask in self._asks if ask in self._given)
-        absent = {ask: self._absent[ask] for ask in self._asks if ask in self._absent}
-        return settle(self._settled, self._leg, given, absent)
+        has_begun = self._wave_starts > 0 or wave.has_begun
+        return Wave(wave.leg, tuple(wave.open.values()), has_begun, max(1, self._wave_starts))
 
     def _begin_next_wave(self) -> None:
         """Go on to the next stage in which something is asked that can still be answered."""
-        while not self._open:
-            self._settled = self._settle()
-            self._given, self._absent, self._wave_starts = {}, {}, 0
-            self._leg = next(self._legs, None)
-            if self._leg is None:
+        settled, self._wave_starts = self._wave.settle(), 0
+        for leg in self._legs:
+            asks = find_asks(self._task, settled, leg.stage, leg.round)
+            self._wave = Gathering(leg, asks, settled, self._spoiled)
+            if self._wave.open:
                 return
-            self._asks = find_asks(self._task, self._settled, self._leg.stage, self._leg.round)
-            answerable = tuple(ask for ask in self._asks if ask.abstention_key not in self._spoiled)
-            self._open = {ask.key: ask for ask in answerable}
-            self._open_abstentions = {ask.abstention_key: ask for ask in answerable}
-            if self._leg.stage is Stage.JUDGE:
-                self._judged = {
-                    judge: frozenset(proposal.id for proposal in list_judged(self._settled, judge))
-                    for judge in {ask.seat for ask in self._asks}
-                }
+        self._wave = Gathering(None, (), settled)
 
-    def _find_rejection(self, record: LedgerRecord) -> Rejection | None:
-        if self._verdict is not None:
-            return Rejection.LATE
-        if record.entry is None:
-            return Rejection.MALFORMED
-        if record.key != record.entry.key:
+    def _find_rejection(self, key: str, entry: LedgerEntry) -> Rejection | None:
+        """Return why the entry does not count, unless it does."""
+        if key != entry.key:
             return Rejection.MISPLACED
-        if record.key in self._taken:
+        if key in self._taken:
             return Rejection.DUPLICATE
-        return self._find_fault(record.key, record.entry)
-
-    def _find_fault(self, key: str, entry: LedgerEntry) -> Rejection | None:
-        """Return what is wrong with an entry that lies in its own place."""
-        if isinstance(entry, Start | Cancel | Verdict):
-            return None
-        asked = self._open_abstentions if isinstance(entry, Abstention) else self._open
-        if key not in asked:
-            return Rejection.DUPLICATE if key in self._closed else Rejection.FOREIGN
-        return self._find_fault_of_reply(entry, asked[key])
-
-    def _find_fault_of_reply(self, entry: Contribution | Abstention, ask: Ask) -> Rejection | None:
-        """Return what is wrong with an entry that was asked for."""
-        match entry:
-            case Abstention():
+        match entry.kind:
+            case "start" | "cancel" | "verdict":
                 return None
-            case Ballot():
-                return self._find_fault_of_ballot(entry)
-            case Critique():
-                others = self._settled.proposals.keys() - {ask.seat}
-                is_ours, is_usable = entry.texts.keys() <= others, bool(entry.texts)
+            case "abstention":
+                asked = ask_of(entry).key
             case _:
-                is_ours, is_usable = entry.seat == ask.seat, read_answer(entry.answer, self._task.answer) is not None
+                asked = key
+        ask = self._wave.open.get(asked)
+        if ask is None:
+            return Rejection.DUPLICATE if asked in self._answered else Rejection.FOREIGN
+        return self._find_fault(entry, ask)
+
+    def _find_fault(self, entry: Contribution | Abstention, ask: Ask) -> Rejection | None:
+        """Return what is wrong with the answer to an open ask."""
+        is_ours = is_usable = True
+        match entry.kind:
+            case "proposal" | "synthesis":
+                is_ours = entry.seat == ask.seat
+                is_usable = read_answer(entry.answer, self._task.answer) is not None
+            case "critique":
+                is_ours = entry.texts.keys() <= self._wave.before.proposals.keys() - {ask.seat}
+                is_usable = bool(entry.texts)
+            case "ballot":
+                is_ours, is_usable = self._examine_ballot(entry)
+            case "abstention":
+                is_ours = ask_of(entry) == ask
         if not is_ours:
             return Rejection.FOREIGN
         return None if is_usable else Rejection.MALFORMED
 
-    def _find_fault_of_ballot(self, ballot: Ballot) -> Rejection | None:
-        """Return what is wrong: a ballot scores all that its judge was shown, by every criterion, and nothing else."""
-        shown = self._judged[ballot.judge]
+    def _examine_ballot(self, ballot: Ballot) -> tuple[bool, bool]:
+        """Return whether all that is scored was asked for, and whether all that was asked for is scored."""
+        shown = list_judged(self._wave.before, ballot.judge).keys()
         scored = [score.proposal for score in ballot.scores]
-        if not (shown.issuperset(scored) and all(score.criteria.keys() <= self._criteria for score in ballot.scores)):
-            return Rejection.FOREIGN
+        is_ours = shown >= set(scored) and all(score.criteria.keys() <= self._criteria for score in ballot.scores)
         is_complete = len(scored) == len(set(scored)) == len(shown) and all(
-            score.criteria.keys() == self._criteria for score in ballot.scores
+            len(score.criteria) == len(self._criteria) for score in ballot.scores
         )
-        return None if is_complete else Rejection.MALFORMED
+        return is_ours, is_complete
 
     def _accept(self, key: str, entry: LedgerEntry) -> None:
-        match entry:
-            case Start():
+        match entry.kind:
+            case "start":
                 self._started = self._started or entry
                 self._starts += 1
                 self._wave_starts += 1
-            case Cancel():
+            case "cancel":
                 self._cancelled = True
-            case Verdict():
+            case "verdict":
                 self._end(entry)
-            case Abstention():
-                ask = self._open_abstentions[key]
-                self._absent[ask] = entry
-                self._close(ask)
+            case "abstention":
+                self._take(ask_of(entry).key, key, entry)
             case _:
-                ask = self._open[key]
-                self._given[ask] = entry
-                self._close(ask)
+                self._take(key, key, entry)
+
+    def _take(self, asked: str, key: str, entry: Contribution | Abstention) -> None:
+        self._wave.take(asked, entry)
+        self._counting.add(key)
+        self._go_on_from(asked)
+
+    def _go_on_from(self, asked: str) -> None:
+        self._answered.add(asked)
+        if not self._wave.open:
+            self._begin_next_wave()
+
+    def _reject(self, key: str, rejection: Rejection) -> None:
+        """Count the record out."""
+        self._rejected[rejection] += 1
+        if key not in self._taken and rejection is not Rejection.DUPLICATE:
+            self._spoil(key)
 
     def _spoil(self, key: str) -> None:
         """Remember that a place cannot be used. In that of an abstention, even one that can't be read is one."""
         self._spoiled.add(key)
         # Nobody could cancel any more, if what stands there meant nothing.
         self._cancelled = self._cancelled or key == "cancel"
-        if key in self._open_abstentions:
-            self._close(self._open_abstentions[key])
-
-    def _close(self, ask: Ask) -> None:
-        del self._open[ask.key], self._open_abstentions[ask.abstention_key]
-        self._closed |= {ask.key, ask.abstention_key}
-        self._begin_next_wave()
+        ask = self._wave.find_ask_of_abstention(key)
+        if ask:
+            self._wave.close(ask.key)
+            self._go_on_from(ask.key)
 
     def _end(self, verdict: Verdict) -> None:
         """End the run with what the verdict counts: the rest came before it, but whoever wrote it had not seen it."""
         self._verdict = verdict
-        self._settled, dropped = drop_uncounted(self._settle(), frozenset(verdict.counted))
-        if dropped:
+        settled, counted = self._wave.settle(), frozenset(verdict.counted)
+        if not self._counting <= counted:
+            settled, dropped = drop_uncounted(settled, counted)
             self._rejected[Rejection.LATE] += dropped
+        self._wave = Gathering(None, (), settled)

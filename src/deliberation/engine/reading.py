@@ -22,7 +22,7 @@ def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Prop
     """
     match ask.stage:
         case Stage.JUDGE:
-            return label_proposals(_draw_order(task, ask, list_judged(standing, ask.seat)))
+            return label_proposals(_draw_order(task, ask, tuple(list_judged(standing, ask.seat).values())))
         case Stage.EXCHANGE if task.strategy is ResolvedStrategy.DEBATE:
             read = {ask.seat, *find_peers(task, standing, ask.seat)}
             stood = standing.stood_before(ask.round).values()
@@ -33,8 +33,8 @@ def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Prop
             return label_proposals(tuple(standing.proposals.values()))
 
 
-def list_judged(standing: Standing, judge: str) -> tuple[Proposal, ...]:
-    """Return the proposals that a judge scores: all but its own.
+def list_judged(standing: Standing, judge: str) -> Mapping[str, Proposal]:
+    """Return by id the proposals that a judge scores: all but its own.
 
     A model likes what it could have written itself, even without knowing who wrote it. Still, a judge reads its model's
     proposals, too: if each judged only those of others, no judge would ever say how two models compare, and a model
@@ -44,9 +44,10 @@ def list_judged(standing: Standing, judge: str) -> tuple[Proposal, ...]:
     Raises:
         KeyError: the seat did not propose, so it is no judge.
     """
-    if judge not in standing.list_proposers():
+    others = {name: proposal for name, proposal in standing.proposals.items() if proposal.seat != judge}
+    if len(others) == len(standing.proposals):
         raise KeyError(judge)
-    return tuple(proposal for proposal in standing.proposals.values() if proposal.seat != judge)
+    return others
 
 
 def identify_models(task: Task) -> dict[str, tuple[str, str | None]]:

@@ -1,37 +1,6 @@
-"""How a standing changes: by what a wave of asks has brought, and by what a verdict leaves out."""
+"""What a verdict leaves of a standing."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-
-from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.standing import Standing
-from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
-
-
-def settle(before: Standing, leg: Leg, given: tuple[Contribution, ...], absent: Mapping[Ask, Abstention]) -> Standing:
-    """Return the standing with what one wave has brought, in the order of its asks."""
-    abstentions = {**before.abstentions, **absent}
-    match leg.stage:
-        case Stage.PROPOSE | Stage.EXCHANGE:
-            written = {entry.id: entry for entry in given if isinstance(entry, Proposal)}
-            earlier = before.rounds[: leg.round]
-            skipped: tuple[Mapping[str, Proposal], ...] = ({},) * (leg.round - len(earlier))
-            return replace(
-                before,
-                proposals={**before.proposals, **written},
-                rounds=(*earlier, *skipped, written),
-                abstentions=abstentions,
-            )
-        case Stage.CRITIQUE:
-            critiques = {(entry.round, entry.seat): entry for entry in given if isinstance(entry, Critique)}
-            return replace(before, critiques={**before.critiques, **critiques}, abstentions=abstentions)
-        case Stage.JUDGE:
-            ballots = {(entry.judge, entry.order): entry for entry in given if isinstance(entry, Ballot)}
-            return replace(before, ballots=ballots, abstentions=abstentions)
-        case _:
-            synthesis = next((entry for entry in given if isinstance(entry, Synthesis)), None)
-            return replace(before, synthesis=synthesis, abstentions=abstentions)
 
 
 def drop_uncounted(standing: Standing, counted: frozenset[str]) -> tuple[Standing, int]:
@@ -44,8 +13,7 @@ def drop_uncounted(standing: Standing, counted: frozenset[str]) -> tuple[Standin
     )
     proposals = {name: proposal for written in rounds for name, proposal in written.items()}
     seats = {proposal.seat for proposal in proposals.values()}
-    left = replace(
-        standing,
+    left = standing._replace(
         rounds=rounds,
         proposals=proposals,
         critiques={

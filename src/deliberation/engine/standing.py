@@ -1,8 +1,8 @@
 """Where one run stands: what its ledger says, folded."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.strategies import Leg
@@ -24,21 +24,21 @@ class Rejection(StrEnum):
     """Came after the verdict, or was not seen by whoever wrote it."""
 
 
-@dataclass(frozen=True)
-class Wave:
+class Wave(NamedTuple):
     """The asks of one stage and round, which go out together. `missing` are those that nothing has answered yet.
 
-    `has_begun` says that seats may have been asked: a runner has said so, or an entry is there.
+    `has_begun` says that seats may have been asked: a runner has said so, or an entry is there. `tries` counts how
+    often the asks go out, this time included.
     """
 
     leg: Leg
     missing: tuple[Ask, ...]
     has_begun: bool = False
+    tries: int = 1
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where one run stands.
+class Standing(NamedTuple):
+    """Where one run stands. One is made after every entry, which a tuple makes cheap.
 
     Mappings are in the order of the task's seats. `proposals` are those that stand now, by id: the latest valid one of
     each seat and sample; `rounds` holds all of them by the round in which they were written, round 0 first. `critiques`
@@ -50,14 +50,14 @@ class Standing:
     started: Start | None = None
     starts: int = 0
     cancelled: bool = False
-    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    proposals: Mapping[str, Proposal] = {}
     rounds: tuple[Mapping[str, Proposal], ...] = ()
-    critiques: Mapping[tuple[int, str], Critique] = field(default_factory=dict)
-    ballots: Mapping[tuple[str, int], Ballot] = field(default_factory=dict)
+    critiques: Mapping[tuple[int, str], Critique] = {}
+    ballots: Mapping[tuple[str, int], Ballot] = {}
     synthesis: Synthesis | None = None
-    abstentions: Mapping[Ask, Abstention] = field(default_factory=dict)
+    abstentions: Mapping[Ask, Abstention] = {}
     verdict: Verdict | None = None
-    rejected: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = {}
     spoiled: frozenset[str] = frozenset()
     wave: Wave | None = None
 
@@ -86,4 +86,4 @@ class Standing:
 
     def list_proposers(self) -> tuple[str, ...]:
         """Return the seats that have a proposal, in the order of the task."""
-        return tuple(dict.fromkeys(proposal.seat for proposal in self.proposals.values()))
+        return tuple(dict.fromkeys([proposal.seat for proposal in self.proposals.values()]))

@@ -1,7 +1,7 @@
 """What to do next. `step` is asked again after every new record, and when its `Work` has run out of time."""
 
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
@@ -22,24 +22,25 @@ _WHY = {
 """For people: why the engine abstains in a seat's name."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """Everything that is missing in this stage; `until_ms` (since the epoch) is when to stop and step again."""
+class Work(NamedTuple):
+    """Everything that is missing in this stage; `until_ms` (since the epoch) is when to stop and step again.
+
+    `tries` counts how often the asks go out, this time included.
+    """
 
     stage: Stage
     asks: tuple[Ask, ...]
     until_ms: int
+    tries: int = 1
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """Entries to write, each once, before the next step."""
 
     entries: tuple[LedgerEntry, ...]
 
 
-@dataclass(frozen=True)
-class Finish:
+class Finish(NamedTuple):
     """The end: the verdict that stands in the ledger already, or the one to write into it."""
 
     verdict: Verdict
@@ -56,11 +57,11 @@ def step(task: Task, standing: Standing, now_ms: int) -> Work | Record | Finish:
     if standing.cancelled:
         return _finish(standing, Outcome.CANCELLED, now_ms)
     shortfall = count_shortfall(task, standing)
-    if shortfall > _count_hopes(standing):
+    if shortfall and shortfall > _count_hopes(standing):
         return _finish(standing, _explain_absence(standing, Stage.PROPOSE, Outcome.NO_QUORUM, shortfall), now_ms)
     if standing.wave is None:
         return _finish(standing, _conclude(task, standing), now_ms)
-    return _go_on(task, standing, standing.wave, now_ms)
+    return _go_on(task, standing, standing.wave, shortfall, now_ms)
 
 
 def count_shortfall(task: Task, standing: Standing) -> int:
@@ -74,24 +75,23 @@ def _count_hopes(standing: Standing) -> int:
     return len(silent.difference(standing.list_proposers()))
 
 
-def _go_on(task: Task, standing: Standing, wave: Wave, now_ms: int) -> Work | Record:
+def _go_on(task: Task, standing: Standing, wave: Wave, shortfall: int, now_ms: int) -> Work | Record:
     """Return the work that the wave still is, or the abstentions of those that are not asked or waited for."""
     if not wave.has_begun and not can_pay(task, standing):
         return _abstain(wave.missing, AbstentionReason.BUDGET_EXHAUSTED)
-    if count_shortfall(task, standing) == 0 and is_decided(task, standing):
+    if not shortfall and is_decided(task, standing):
         return _abstain(wave.missing, AbstentionReason.NOT_NEEDED)
-    unusable = tuple(ask for ask in wave.missing if ask.key in standing.spoiled)
-    if unusable:
+    if standing.spoiled and (unusable := tuple(ask for ask in wave.missing if ask.key in standing.spoiled)):
         return _abstain(unusable, AbstentionReason.INTERNAL_ERROR)
-    until_ms = _find_end(task, standing, wave)
+    until_ms = _find_end(task, standing, wave, shortfall)
     if now_ms >= until_ms:
         return _abstain(wave.missing, AbstentionReason.STAGE_ENDED)
-    return Work(wave.leg.stage, wave.missing, until_ms)
+    return Work(wave.leg.stage, wave.missing, until_ms, wave.tries)
 
 
-def _find_end(task: Task, standing: Standing, wave: Wave) -> int:
+def _find_end(task: Task, standing: Standing, wave: Wave, shortfall: int) -> int:
     """Return when the wave ends: in its share of the time, unless that would cost the quorum or every ballot."""
-    cannot_do_without = count_shortfall(task, standing) > 0 or (wave.leg.stage is Stage.JUDGE and not standing.ballots)
+    cannot_do_without = shortfall > 0 or (wave.leg.stage is Stage.JUDGE and not standing.ballots)
     return task.deadline_ms if cannot_do_without else wave.leg.end_ms
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
 
@@ -31,8 +32,7 @@ SHARES = {Stage.PROPOSE: 60, Stage.CRITIQUE: 30, Stage.EXCHANGE: 40, Stage.JUDGE
 """What each stage may take of the timeout, in proportion to the shares of all stages of the run."""
 
 
-@dataclass(frozen=True)
-class Leg:
+class Leg(NamedTuple):
     """One stage in one round of a run; `end_ms` (since the epoch) is when it should be over."""
 
     stage: Stage

@@ -1,7 +1,5 @@
 """Who is asked in a stage, given what stands when it begins."""
 
-from collections.abc import Iterator
-
 from deliberation.engine.asks import Ask
 from deliberation.engine.majority import find_keepers
 from deliberation.engine.standing import Standing
@@ -13,12 +11,12 @@ def find_asks(task: Task, standing: Standing, stage: Stage, number: int) -> tupl
     """Return all that is asked in the stage's round, in the order of the seats; nothing when it has no place."""
     match stage:
         case Stage.PROPOSE:
-            seats = dict.fromkeys(seat.id for seat in task.seats)
-            return tuple(Ask(stage, seat, 0, sample) for seat in seats for sample in range(count_samples(task)))
+            seats, samples = dict.fromkeys([seat.id for seat in task.seats]), range(count_samples(task))
+            return tuple([Ask(stage, seat, 0, sample) for seat in seats for sample in samples])
         case Stage.CRITIQUE:
-            return tuple(Ask(stage, seat, number) for seat in _list_debaters(standing))
+            return tuple([Ask(stage, seat, number) for seat in _list_debaters(standing)])
         case Stage.EXCHANGE:
-            return tuple(Ask(stage, seat, number) for seat in _list_revisers(task, standing, number))
+            return tuple([Ask(stage, seat, number) for seat in _list_revisers(task, standing, number)])
         case Stage.JUDGE:
             judges = standing.list_proposers() if has_judging(task, standing) else ()
             return tuple(Ask(stage, judge, 0, order) for judge in judges for order in range(task.orders))
@@ -44,16 +42,18 @@ def _list_debaters(standing: Standing) -> tuple[str, ...]:
     return seats if len(seats) > 1 else ()
 
 
-def _list_revisers(task: Task, standing: Standing, number: int) -> Iterator[str]:
-    """Yield the seats that have something new to read, and may change their minds."""
-    criticised = {
-        name for (of_round, _), critique in standing.critiques.items() if of_round == number for name in critique.texts
-    }
-    keepers = find_keepers(task, standing) if task.strategy is ResolvedStrategy.DEBATE else frozenset()
-    for seat in _list_debaters(standing):
-        has_news = task.strategy is not ResolvedStrategy.CRITIQUE or seat in criticised
-        if has_news and seat not in keepers:
-            yield seat
+def _list_revisers(task: Task, standing: Standing, number: int) -> tuple[str, ...]:
+    """Return the seats that have something new to read, and may change their minds."""
+    seats = _list_debaters(standing)
+    match task.strategy:
+        case ResolvedStrategy.CRITIQUE:
+            of_this_round = (critique for (of, _), critique in standing.critiques.items() if of == number)
+            criticised = {name for critique in of_this_round for name in critique.texts}
+            return tuple(seat for seat in seats if seat in criticised)
+        case ResolvedStrategy.DEBATE if keepers := find_keepers(task, standing):
+            return tuple(seat for seat in seats if seat not in keepers)
+        case _:
+            return seats
 
 
 def _has_synthesis(task: Task, standing: Standing) -> bool:

@@ -163,6 +163,11 @@ class Start(Entry):
         return _numbered("start", self.number)
 
 
+def name_proposal(seat: str, sample: int) -> str:
+    """Return the id of a proposal: its seat, and the sample unless it is the first."""
+    return f"{seat}.{sample}" if sample else seat
+
+
 class Proposal(Entry):
     """What one seat answers."""
 
@@ -182,8 +187,8 @@ class Proposal(Entry):
 
     @property
     def id(self) -> str:
-        """Return what scores and status call the proposal: its seat, and the sample unless it is the first."""
-        return f"{self.seat}.{self.sample}" if self.sample else self.seat
+        """Return what scores and status call the proposal."""
+        return name_proposal(self.seat, self.sample)
 
 
 class Critique(Entry):

@@ -7,7 +7,6 @@ and goes on; two drivers of one run only repeat each other, because every entry 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
@@ -105,14 +104,14 @@ class Driver:
             self._calls[key].cancel()
         for ask in work.asks:
             if ask.key not in self._calls:
-                self._calls[ask.key] = asyncio.create_task(self._fill(ask, standing))
+                self._calls[ask.key] = asyncio.create_task(self._fill(ask, standing, work.tries))
 
-    async def _fill(self, ask: Ask, standing: Standing) -> None:
-        """Have the seat fill the ask's place; when it fails MAX_TRIES times, abstain in its name."""
+    async def _fill(self, ask: Ask, standing: Standing, first: int) -> None:
+        """Have the seat fill the ask's place, in its `first` try and more; after MAX_TRIES, abstain in its name."""
         fault = ""
-        for tries in range(ask.tries, ask.tries + MAX_TRIES):
+        for tries in range(first, first + MAX_TRIES):
             try:
-                await self._seats.answer(self._task, standing, replace(ask, tries=tries))
+                await self._seats.answer(self._task, standing, ask._replace(tries=tries))
             except Exception as error:  # noqa: BLE001 - whatever a seat fails of, it must not reach the other seats
                 fault = describe(error)
                 log.warning("%s: seat %s failed (%s)", self._name, ask.seat, fault)

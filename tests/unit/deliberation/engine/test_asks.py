@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 
-from deliberation.engine.asks import Ask, Contribution, ask_of
+from deliberation.engine.asks import Contribution, ask_of
 from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Verdict
 from unit.deliberation.protocol import strategies
 
@@ -21,8 +21,3 @@ def test_an_abstention_lies_where_its_ask_says(entry: Abstention) -> None:
 @pytest.mark.parametrize(("number", "stage"), [(0, Stage.PROPOSE), (1, Stage.EXCHANGE), (2, Stage.EXCHANGE)])
 def test_a_proposal_of_a_later_round_answers_an_exchange(number: int, stage: Stage) -> None:
     assert ask_of(Proposal(seat="s-0", round=number, answer="x")).stage is stage
-
-
-def test_tries_tell_no_two_asks_apart() -> None:
-    assert Ask(Stage.PROPOSE, "s-0", tries=3) == Ask(Stage.PROPOSE, "s-0")
-    assert len({Ask(Stage.PROPOSE, "s-0", tries=3), Ask(Stage.PROPOSE, "s-0")}) == 1

@@ -138,8 +138,8 @@ class TestAbstentions:
 
     def test_a_sample_or_a_second_ballot_that_did_not_come_is_no_missing_seat(self) -> None:
         standing = ended(*AGREED, abstain("s-1", Stage.JUDGE, turn=1))
-        standing = replace(
-            standing, abstentions={**standing.abstentions, Ask(Stage.PROPOSE, "s-0", 0, 1): abstain("s-0")}
+        standing = standing._replace(
+            abstentions={**standing.abstentions, Ask(Stage.PROPOSE, "s-0", 0, 1): abstain("s-0")}
         )
         assert find_cautions(PANEL, standing, NOTHING) == ()
 

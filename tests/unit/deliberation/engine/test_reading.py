@@ -36,7 +36,7 @@ def proposed(task: Task, **fields: Any) -> Standing:
 
 
 def judged_by(task: Task, judge: str) -> list[str]:
-    return sorted(proposal.id for proposal in list_judged(proposed(task), judge))
+    return sorted(list_judged(proposed(task), judge))
 
 
 @pytest.mark.parametrize("models", ["aab", "aaa", "abc"])

@@ -208,16 +208,23 @@ def starts(number: int) -> list[Start]:
     return [Start(number=place, runner="r", at_ms=START_MS) for place in range(number)]
 
 
-def test_an_ask_knows_how_often_it_was_made_before() -> None:
-    assert [ask.tries for ask in stand(VOTE, *starts(1)).missing] == [1, 1, 1]
+def tries_in(task: Task, *entries: LedgerEntry) -> int:
+    work = step(task, stand(task, *entries), START_MS)
+    assert isinstance(work, Work)
+    return work.tries
+
+
+def test_work_knows_how_often_it_went_out() -> None:
+    assert tries_in(VOTE) == 1
+    assert tries_in(VOTE, *starts(1)) == 1
     first, *later = starts(3)
-    assert [ask.tries for ask in stand(VOTE, first, propose("s-0"), *later).missing] == [3, 3]
+    assert tries_in(VOTE, first, propose("s-0"), *later) == 3
 
 
 def test_a_new_stage_counts_its_tries_from_the_beginning() -> None:
     first, second, third = starts(3)
+    assert tries_in(PANEL, first, second, *all_proposals(), third) == 1
     standing = stand(PANEL, first, second, *all_proposals(), third)
-    assert [ask.tries for ask in standing.missing] == [1, 1, 1]
     assert (standing.started, standing.starts) == (first, 3)
 
 
