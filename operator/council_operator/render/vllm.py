@@ -13,8 +13,14 @@ from deliberation.api.v1alpha1.council_models import HubWeights, VllmModel, mebi
 APPLICATION = "vllm"
 
 START_SECONDS = 1800
-DRAIN_SECONDS = 60
-GRACE_SECONDS = 90
+UNLIST_SECONDS = 10
+"""Time in which clients see that a server's address is gone."""
+
+DRAIN_SECONDS = 300
+"""Longest time for the calls that run when a server is to stop: a long answer on a CPU takes minutes. It goes as soon
+as none runs; a call that takes longer is asked again at the server that follows."""
+
+GRACE_SECONDS = UNLIST_SECONDS + DRAIN_SECONDS + 20
 
 _STRUCTURED_OUTPUTS = '{"backend":"guidance","disable_any_whitespace":true}'
 """JSON without blanks between its parts: small models fill them with blanks until they meet the token limit. Of the two
@@ -59,7 +65,7 @@ def render_deployment(
         "command": ["python3", "-m", "vllm.entrypoints.openai.api_server"],
         "args": [pods.literal(flag) for flag in _all_flags(model, placement, settings)],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
+        "lifecycle": {"preStop": {"sleep": {"seconds": UNLIST_SECONDS}}},
         "env": _environment(model, settings),
         "resources": _resources(model, placement, settings),
         "volumeMounts": [{"name": volume["name"], **mount} for volume, mount in _volumes(model)],
