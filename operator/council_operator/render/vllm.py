@@ -96,7 +96,7 @@ def _all_flags(model: VllmModel, placement: Placement | None, settings: RenderSe
     The user's come last: of a flag that is given twice vLLM takes the last.
     """
     device = gpu.flags(placement) if placement else ["--enforce-eager"]
-    return [*_flags(model, settings), *device, *_adapter_flags(model), *model.engine_args]
+    return [*_flags(model, settings), *device, *_adapter_flags(model, on_cpu=not placement), *model.engine_args]
 
 
 def _flags(model: VllmModel, settings: RenderSettings) -> list[str]:
@@ -117,8 +117,12 @@ def _flags(model: VllmModel, settings: RenderSettings) -> list[str]:
     return flags
 
 
-def _adapter_flags(model: VllmModel) -> list[str]:
-    """Return the flags that serve every adapter under its own name, all of them at the same time."""
+def _adapter_flags(model: VllmModel, *, on_cpu: bool) -> list[str]:
+    """Return the flags that serve every adapter under its own name, all of them at the same time.
+
+    On CPU one place more than there are adapters stays empty: there vLLM 0.32 answers requests without an adapter that
+    run beside one with an adapter by the last place (vllm-project/vllm#48421).
+    """
     if not model.adapters:
         return []
     modules = [
@@ -127,7 +131,7 @@ def _adapter_flags(model: VllmModel) -> list[str]:
     ]
     return [
         "--enable-lora",
-        f"--max-loras={len(model.adapters)}",
+        f"--max-loras={len(model.adapters) + on_cpu}",
         f"--max-lora-rank={max(one.rank for one in model.adapters)}",
         "--lora-modules",
         *(json.dumps(module, separators=(",", ":")) for module in modules),

@@ -173,7 +173,7 @@ def test_weights_in_an_image_are_mounted_read_only() -> None:
 def test_adapters_are_served_under_their_own_names_all_at_once() -> None:
     claim = {"persistentVolumeClaim": {"claimName": "w", "path": "m"}}
     adapters = [{"name": "law", "path": "adapters/law", "rank": 64}, {"name": "tax", "hub": "org/tax"}]
-    args = container_of(deployment(weights=claim, adapters=adapters))["args"]
+    args = container_of(deployment(SLICE, weights=claim, adapters=adapters, gpu={"sharing": "TimeSlicing"}))["args"]
     first = args.index("--enable-lora")
     assert args[first : first + 4] == ["--enable-lora", "--max-loras=2", "--max-lora-rank=64", "--lora-modules"]
     assert [json.loads(arg) for arg in args[first + 4 :]] == [
@@ -181,6 +181,10 @@ def test_adapters_are_served_under_their_own_names_all_at_once() -> None:
         {"name": "tax", "path": "org/tax", "base_model_name": "Qwen/Qwen3-0.6B"},
     ]
     assert not [arg for arg in container_of(ON_CPU)["args"] if "lora" in arg]
+
+
+def test_on_cpu_one_place_for_adapters_stays_empty() -> None:
+    assert "--max-loras=2" in container_of(WITH_ADAPTER)["args"]
 
 
 def test_further_flags_come_last_and_show_no_variable() -> None:
