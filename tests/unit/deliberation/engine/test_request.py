@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +17,7 @@ from deliberation.engine.request import build_request, find_repair
 from deliberation.engine.schemas import build_answer_schema
 from deliberation.engine.standing import Standing
 from deliberation.prompts.shared import shared_prompt
+from deliberation.prompts.stages import repair_prompt
 from deliberation.protocol.chat import ChatRequest, Reply
 from deliberation.protocol.messages import (
     Abstention,
@@ -58,6 +60,20 @@ def test_a_proposal_is_sampled_as_its_member_asks() -> None:
 def test_a_ballot_is_not_sampled() -> None:
     request = request_of(Stage.JUDGE, "s-1")
     assert (request.temperature, request.top_p, request.schema_name) == (0.0, 1.0, "ballot")
+
+
+def test_who_writes_to_a_schema_gets_tokens_for_all_of_it_and_no_more() -> None:
+    names = ("correctness", "completeness", "clarity")
+    assert request_of(Stage.JUDGE, "s-1").max_tokens == 300 + 64 + 4 * (16 + sum(len(name) + 12 for name in names))
+    critique = build_request(CRITIQUE, stand(CRITIQUE, *PROPOSALS), Ask(Stage.CRITIQUE, "s-1", 1))
+    assert critique.max_tokens == 64 + 4 * (16 + 150)
+
+
+def test_another_version_that_is_given_the_seed_draws_the_same() -> None:
+    critique = build_request(CRITIQUE, stand(CRITIQUE, *PROPOSALS), Ask(Stage.CRITIQUE, "s-1", 1))
+    requests = (request_of(Stage.PROPOSE, "s-1"), request_of(Stage.JUDGE, "s-1"), critique)
+    assert [request.seed for request in requests] == [76975121, 1410429583, 87503089]
+    assert listed_in(Stage.JUDGE, "s-1") == ["Go 3", "Go 0", "Go 2", "Go 4"]
 
 
 def test_the_same_ask_is_always_the_same_request_and_no_other_ask_has_its_seed() -> None:
@@ -210,6 +226,7 @@ PROPOSALS = [propose(f"s-{i}", f"Go {i} steps.") for i in range(5)]
 
 def text_of(task: Task, standing: Standing, ask: Ask) -> str:
     [message] = build_request(task, standing, ask).messages
+    assert message["role"] == "user"
     return message["content"]
 
 
@@ -221,7 +238,7 @@ class TestCritiques:
         request = build_request(CRITIQUE, self.standing, ask)
         assert request.schema is not None
         assert list(request.schema["properties"]) == ["A", "C", "D", "E"]
-        assert (request.temperature, request.schema_name) == (0.3, "critique")
+        assert (request.temperature, request.top_p, request.schema_name) == (0.3, 0.9, "critique")
         entry = read_reply(CRITIQUE, self.standing, ask, Reply(json.dumps(smallest(request.schema)), "stop", Usage()))
         assert isinstance(entry, Critique)
         assert list(entry.texts) == ["s-0", "s-2", "s-3", "s-4"]
@@ -311,17 +328,16 @@ def test_a_ballot_that_cannot_be_read_is_asked_for_again_with_its_fault_named() 
     reply = Reply("All are fine.", "stop", Usage())
     repair = find_repair(PANEL, request, reply, unread(AbstentionReason.MALFORMED_ANSWER))
     assert repair is not None
-    assert [message["role"] for message in repair.messages] == ["user", "assistant", "user"]
-    assert repair.messages[1]["content"] == "All are fine."
-    assert "the reply holds no whole JSON object" in repair.messages[2]["content"]
-    assert repair.schema == request.schema
+    fault = repair_prompt("the reply holds no whole JSON object")
+    again = ({"role": "assistant", "content": "All are fine."}, {"role": "user", "content": fault})
+    assert repair == replace(request, messages=(*request.messages, *again))
 
 
 def test_what_is_shown_of_an_unreadable_ballot_is_bounded() -> None:
     long = Reply("é" * 100_000, "length", Usage())
     repair = find_repair(PANEL, request_of(Stage.JUDGE, "s-1"), long, unread(AbstentionReason.TRUNCATED))
     assert repair is not None
-    assert len(repair.messages[1]["content"].encode()) <= 8192
+    assert repair.messages[1]["content"] == "é" * 4096
 
 
 @pytest.mark.parametrize(
