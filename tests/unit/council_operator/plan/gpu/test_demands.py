@@ -140,6 +140,8 @@ def test_a_changed_model_is_given_the_only_slice_once_nobody_uses_the_old_one() 
     (old,) = live(world)
     world.edit(world.councils["architects"], models=[on_gpu(sharing="Exclusive", memoryPerSlice="8Gi")])
     world.settle()
+    world.pass_time(10)
+    world.settle()
     assert old not in live(world)
     assert len(live(world)) == 1
 
