@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
@@ -49,11 +51,56 @@ class _Loop:
     task: asyncio.Task[None] | None = None
 
 
+class _Slots:
+    """So many passes at a time.
+
+    A free slot goes to the namespaces in turn: none with thousands of objects holds up another's only one.
+    """
+
+    def __init__(self, parallel: int) -> None:
+        self._free = parallel
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def hold(self, namespace: str) -> AsyncIterator[None]:
+        """Hold a slot, as soon as one is free and it is the namespace's turn."""
+        await self._acquire(namespace)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self, namespace: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        given = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(namespace, deque()).append(given)
+        try:
+            await given
+        except asyncio.CancelledError:
+            if not given.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._waiting:
+            namespace = next(iter(self._waiting))
+            line = self._waiting.pop(namespace)
+            given = line.popleft()
+            if line:
+                self._waiting[namespace] = line
+            if not given.cancelled():
+                given.set_result(None)
+                return
+        self._free += 1
+
+
 class Loops:
     """Looks at every woken object, at most `parallel` at a time; no exception ends a loop."""
 
     def __init__(self, parallel: int = 20) -> None:
-        self._slots = asyncio.Semaphore(parallel)
+        self._slots = _Slots(parallel)
         self._loops: dict[Key, _Loop] = {}
 
     def begin(self, reconcile: Reconcile, report: Report) -> None:
@@ -85,7 +132,7 @@ class Loops:
         while True:
             loop.woken.clear()
             try:
-                async with self._slots:
+                async with self._slots.hold(key.namespace):
                     outcome = await self._reconcile(key)
             except Exception as error:  # noqa: BLE001 - a loop that ends would abandon its object
                 failures += 1

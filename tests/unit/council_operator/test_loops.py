@@ -126,6 +126,48 @@ async def test_a_stuck_object_does_not_hold_up_its_neighbours() -> None:
     assert seen == ["architects"]
 
 
+async def test_a_namespace_with_thousands_of_objects_does_not_hold_up_another() -> None:
+    seen: list[str] = []
+    all_seen = asyncio.Event()
+
+    async def reconcile(key: Key) -> Settled:
+        await asyncio.sleep(0)
+        seen.append(key.namespace)
+        if len(seen) == 101:
+            all_seen.set()
+        return Settled()
+
+    loops = Loops(parallel=2)
+    loops.begin(reconcile, Passes(Settled()).report)
+    for number in range(100):
+        loops.wake(Key("Deliberation", "crowded", f"q{number}"))
+    loops.wake(Key("Deliberation", "quiet", "q"))
+    async with asyncio.timeout(60):
+        await all_seen.wait()
+    await loops.close()
+    assert seen.index("quiet") <= 4
+
+
+async def test_loops_that_end_while_they_wait_leave_their_turn_to_others() -> None:
+    slots = loops_module._Slots(1)
+    order: list[str] = []
+
+    async def work(name: str) -> None:
+        async with slots.hold("default"):
+            order.append(name)
+
+    async with slots.hold("default"):
+        waiting = [asyncio.create_task(work(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    async with asyncio.timeout(60), slots.hold("default"):
+        order.append("third")
+    assert order == ["third"]
+
+
 def test_backoff_grows_to_a_minute_and_never_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     delays = [loops_module._backoff(failures) for failures in range(1, 200)]
