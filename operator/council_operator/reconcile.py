@@ -52,10 +52,20 @@ class Steps(Generic[O]):
 
 
 class Reconciler:
-    """Runs the steps of whichever kind a key names, and is the only place that turns errors into retries."""
+    """Runs the steps of whichever kind a key names, and is the only place that turns errors into retries.
 
-    def __init__(self, steps: Mapping[str, Steps[Any]], kubernetes: Kubernetes, bus: Bus) -> None:
+    `put_aside` is told of an object whose pass failed for a reason of its own: nobody may have to wait for that one.
+    """
+
+    def __init__(
+        self,
+        steps: Mapping[str, Steps[Any]],
+        kubernetes: Kubernetes,
+        bus: Bus,
+        put_aside: Callable[[Key], None] = lambda _key: None,
+    ) -> None:
         self._steps = steps
+        self._put_aside = put_aside
         self._kubernetes = kubernetes
         self._bus = bus
 
@@ -75,6 +85,8 @@ class Reconciler:
         """Say that a pass failed: in the log and the metrics, and after three failures in a row in an Event."""
         expected = isinstance(error, KubernetesError | BusUnavailableError)
         RECONCILES.labels(key.kind, "conflict" if isinstance(error, ConflictError) else "error").inc()
+        if not expected or isinstance(error, InvalidError):
+            self._put_aside(key)
         level = logging.WARNING if expected else logging.ERROR
         text = "%s %s/%s: pass failed, %d in a row: %s"
         logger.log(

@@ -11,9 +11,12 @@ from aiohttp import web
 from council_operator.handlers import watch
 from council_operator.http import build_application
 from council_operator.kube.client import KubernetesClient
+from council_operator.kube.port import KubernetesError
 from council_operator.loops import Loops
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
+from council_operator.observe.queues import fill
+from council_operator.queues import Queues
 from council_operator.reconcile import Reconciler
 from council_operator.settings import Settings
 from council_operator.steps import build_steps
@@ -57,13 +60,13 @@ class Runtime:
             on_state=lambda _state: bus_lost.set(),
         )
         loops = Loops()
-        wakes = Wakes(loops.wake, time.monotonic)
+        wakes = Wakes(loops.wake, time.monotonic, settings.render)
         probes = Probes(bus, time.monotonic)
         council_observer = CouncilObserver(
             kubernetes, bus, wakes, probes, settings.render, now_ms, settings.watch_namespaces
         )
         steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
-        reconciler = Reconciler(steps, kubernetes, bus)
+        reconciler = Reconciler(steps, kubernetes, bus, wakes.queues.put_aside)
         loops.begin(reconciler.reconcile, reconciler.report)
         for kind in ("Council", "Deliberation"):
             OBJECTS.labels(kind).set_function(lambda kind=kind: loops.count(kind))  # type: ignore[misc]
@@ -72,6 +75,7 @@ class Runtime:
         await site.setup()
         await web.TCPSite(site, port=settings.http_port).start()
         logger.info("health and metrics on port %d", settings.http_port)
+        await _fill_queues(kubernetes, wakes.queues, settings.watch_namespaces)
         follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
         return cls(kubernetes, bus, loops, wakes, site, settings.reads_nodes, (follow,))
 
@@ -84,6 +88,18 @@ class Runtime:
         await self.site.cleanup()
         await self.bus.close()
         await self.kubernetes.close()
+
+
+async def _fill_queues(kubernetes: KubernetesClient, queues: Queues, namespaces: tuple[str, ...]) -> None:
+    """Learn who waits, before the first event: an operator that knew a part only would admit the wrong ones."""
+    while True:
+        try:
+            await fill(queues, kubernetes, namespaces)
+        except KubernetesError as error:
+            logger.warning("the Deliberations that wait cannot be listed: %s; trying again", error)
+            await asyncio.sleep(STREAMS_RETRY_SECONDS)
+        else:
+            return
 
 
 async def _follow_bus(bus: JetStreamBus, wakes: Wakes, bus_changed: asyncio.Event) -> None:

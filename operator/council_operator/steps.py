@@ -25,7 +25,7 @@ def build_steps(
     """Return how each kind is observed, planned and summarised."""
 
     async def observe(key: Key) -> DeliberationObserved | None:
-        return await observe_deliberation(key, kubernetes, bus, now_ms)
+        return await observe_deliberation(key, kubernetes, bus, councils.wakes.queues, now_ms)
 
     return {
         "Council": Steps(

@@ -7,6 +7,8 @@ from typing import Any
 from council_operator.loops import Key
 from council_operator.plan.gpu import Offer, asks_for_gpu, read_offers
 from council_operator.plan.observed import Activity
+from council_operator.plan.settings import RenderSettings
+from council_operator.queues import Queues
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
@@ -20,16 +22,19 @@ class Wakes:
     """Wakes the loops of the objects that an event concerns.
 
     Keeps an index of Deliberations by uid and by Council, and the last heartbeat of each runner. All of it is a cache
-    of the watch and of the heartbeats: a restarted operator has it back within seconds.
+    of the watch and of the heartbeats: a restarted operator has it back within seconds. `queues` are kept beside it.
     """
 
-    def __init__(self, wake: Callable[[Key], None], monotonic: Callable[[], float]) -> None:
+    def __init__(self, wake: Callable[[Key], None], monotonic: Callable[[], float], settings: RenderSettings) -> None:
         started = monotonic()
+        self.queues = Queues(wake, settings)
         self._wake = wake
         self._monotonic = monotonic
         self._by_uid: dict[str, Key] = {}
         self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
+        self._counts: dict[Key, Counter[str]] = defaultdict(Counter)
         self._councils: dict[str, set[Key]] = defaultdict(set)
+        self._said: dict[Key, tuple[object, ...]] = {}
         self._active: dict[Key, set[str]] = defaultdict(set)
         self._used: dict[Key, float] = defaultdict(lambda: started)
         self._on_gpus: set[Key] = set()
@@ -37,8 +42,9 @@ class Wakes:
         self._heartbeats: dict[tuple[str, str], tuple[Heartbeat, float]] = {}
 
     def council_changed(self, event_type: str | None, body: Body) -> None:
-        """Look at the Council, and at every unfinished Deliberation that waits for it."""
+        """Look at the Council and, when it says something else to them, at its unfinished Deliberations."""
         key = _key("Council", body)
+        self.queues.council_changed(key, None if event_type == "DELETED" else body)
         if event_type == "DELETED":
             self._councils[key.namespace].discard(key)
         else:
@@ -47,6 +53,9 @@ class Wakes:
         if event_type != "DELETED" and asks_for_gpu(body):
             self._on_gpus.add(key)
         self._wake(key)
+        before, self._said[key] = self._said.get(key), _say_to_deliberations(event_type, body)
+        if before == self._said[key]:
+            return
         for uid, phase in self._phases[key].items():
             if phase not in FINISHED:
                 self._wake(self._by_uid[uid])
@@ -61,9 +70,14 @@ class Wakes:
         if event_type == "DELETED":
             self._by_uid.pop(uid, None)
             phases.pop(uid, None)
+            self.queues.forget(key)
         else:
             self._by_uid[uid] = key
             phases[uid] = body.get("status", {}).get("phase", Phase.PENDING)
+            self.queues.deliberation_changed(key, body)
+        if before != phases.get(uid):
+            self._counts[council].subtract([before] if before else [])
+            self._counts[council].update([phases[uid]] if uid in phases else [])
         self._note_use(council, uid, is_active=event_type != "DELETED" and _is_active(body))
         if before != phases.get(uid) and council in self._councils[council.namespace]:
             self._wake(council)
@@ -127,7 +141,7 @@ class Wakes:
 
     def phases_of(self, council: Key) -> dict[str, int]:
         """Return how many Deliberations of a Council are in each phase."""
-        return dict(Counter(self._phases[council].values()))
+        return {phase: count for phase, count in self._counts[council].items() if count}
 
 
 def _is_active(deliberation: Body) -> bool:
@@ -135,6 +149,14 @@ def _is_active(deliberation: Body) -> bool:
     status = deliberation.get("status", {})
     stalled = any(one["type"] == "Stalled" and one["status"] == "True" for one in status.get("conditions", ()))
     return status.get("phase", Phase.PENDING) not in FINISHED and not stalled
+
+
+def _say_to_deliberations(event_type: str | None, council: Body) -> tuple[object, ...]:
+    """Return what a Deliberation reads of its Council. The rest changes with every step that another one makes."""
+    ready = [one for one in council.get("status", {}).get("conditions", ()) if one["type"] == "Ready"]
+    metadata = council["metadata"]
+    is_gone = event_type == "DELETED" or "deletionTimestamp" in metadata
+    return (metadata["uid"], metadata.get("generation"), is_gone, ready)
 
 
 def _key(kind: str, body: Body) -> Key:

@@ -69,6 +69,7 @@ DELIBERATION_STATUS: Body = {
     "completionTime": "2026-01-01T00:00:02Z",
     "attempt": 1,
     "council": "c0ffee",
+    "queue": {"position": 5},
     "progress": {"stage": "judge", "proposals": 3, "expected": 3, "ballots": 3, "abstentions": 1},
     "strategy": {"resolved": "Panel", "reason": "answer.type is Text"},
     "simulated": True,

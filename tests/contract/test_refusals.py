@@ -286,6 +286,7 @@ DELIBERATIONS = [
     Case("timeout with a unit", deliberation(timeoutSeconds="10m"), "spec.timeoutSeconds", "must be of type integer"),
     Case("no time", deliberation(timeoutSeconds=0), "spec.timeoutSeconds", "should be greater than or equal to 1"),
     Case("timeout under another name", deliberation(timeout="10m"), "spec.timeout", "unknown field"),
+    Case("a boundless priority", deliberation(priority=1001), "spec.priority", "should be less than or equal to 1000"),
     Case("nothing to show", deliberation(topK=0), "spec.topK", "should be greater than or equal to 1"),
     Case("no quorum", deliberation(quorum=0), "spec.quorum", "should be greater than or equal to 1"),
     Case("unknown answer type", deliberation(answer={"type": "Poem"}), "spec.answer.type", "supported values:"),
@@ -355,6 +356,7 @@ COMPLETE = deliberation(
     quorum=1,
     timeoutSeconds=60,
     budget={"tokens": 1000},
+    priority=3,
     topK=3,
     seed=1,
 )["spec"]
@@ -370,6 +372,7 @@ CHANGED: Body = {
     "quorum": 2,
     "timeoutSeconds": 61,
     "budget": {"tokens": 2000},
+    "priority": 4,
     "topK": 4,
     "seed": 2,
 }

@@ -5,7 +5,7 @@ It fakes just enough for the operator's own steps. What only a real API server c
 
 import copy
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from council_operator.kube.port import ConflictError, ForbiddenError, NotFoundError
@@ -60,6 +60,13 @@ class FakeKubernetes:
             for reference, body in self.objects.items()
             if reference.kind == kind and wanted.items() <= body["metadata"].get("labels", {}).items()
         ]
+
+    async def list_pages(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Sequence[Body]]:
+        if kind in self.absent_kinds:
+            raise NotFoundError(404, "NotFound", f"no kind {kind} in {api_version}")
+        for body in await self.list_everywhere(api_version, kind, ""):
+            if namespace in {None, body["metadata"]["namespace"]}:
+                yield [body]
 
     async def apply(self, body: Body, field_manager: str) -> Body:
         self._write("apply", body["kind"], body["metadata"]["name"])

@@ -27,9 +27,18 @@ from council_operator.plan.actions import (
 )
 from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.health import RunnerState
-from council_operator.plan.observed import Activity, BusFault, CouncilObserved, DeliberationObserved, GpuObserved
+from council_operator.plan.observed import (
+    Activity,
+    BusFault,
+    CouncilObserved,
+    DeliberationObserved,
+    GpuObserved,
+    Runs,
+    Turn,
+)
 from council_operator.plan.roster import runner_name
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
+from council_operator.plan.turns import Stand, read_stand
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
@@ -71,6 +80,7 @@ class FakeWorld:
     nodes: list[Body] | None = field(default_factory=list)
     events: list[EmitEvent] = field(default_factory=list)
     used_ms: dict[str, int] = field(default_factory=dict)
+    turn: Turn = field(default_factory=Turn)
     _serial: Any = field(default_factory=lambda: itertools.count(1))
 
     # What the operator does.
@@ -91,6 +101,7 @@ class FakeWorld:
             heartbeat_age_seconds=None if beat is None else (self.now_ms - beat) / 1000,
             probes=self.probes,
             phases=self._phases(name),
+            runs=self._runs(name),
             gpu=self._gpu() if asks_for_gpu(body) else None,
             neighbours=tuple(self.councils.values()),
             activity={self._note_use(one): self._activity(one) for one in self.councils},
@@ -123,7 +134,7 @@ class FakeWorld:
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
         ledger = tuple(self.ledgers.get(uid, ())) if task else ()
-        return DeliberationObserved(body, council, task, ledger, now_ms=self.now_ms)
+        return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms)
 
     def reconcile_council(self, name: str) -> Plan:
         """Make one pass over a Council: plan, apply, write the status."""
@@ -333,6 +344,11 @@ class FakeWorld:
 
     def _of_kind(self, kind: str) -> dict[str, Body]:
         return {name: body for (of_kind, name), body in self.children.items() if of_kind == kind}
+
+    def _runs(self, council: str) -> Runs:
+        bodies = [one for one in self.deliberations.values() if one["spec"]["councilRef"]["name"] == council]
+        admitted = [body["status"]["phase"] for body in bodies if read_stand(body) is Stand.ADMITTED]
+        return Runs(len(admitted), admitted.count("Queued"))
 
     def _phases(self, council: str) -> dict[str, int]:
         phases: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """The Kubernetes port on `kubernetes.aio`: its transport and its ways to log in, without its object models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -28,6 +28,9 @@ PLURALS = {
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+
+PAGE_SIZE = 200
+"""Objects of one answer to a listing in pages: a Deliberation may have 128 KiB of question."""
 
 BAD_REQUEST = 400
 _ERRORS = {400: InvalidError, 403: ForbiddenError, 404: NotFoundError, 409: ConflictError, 422: InvalidError}
@@ -80,6 +83,19 @@ class KubernetesClient:
         listed = await self._request("GET", f"{_root(api_version)}/{PLURALS[api_version, kind]}{query}")
         items: list[Body] = listed["items"]
         return items
+
+    async def list_pages(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Sequence[Body]]:
+        """Iterate over the objects of one kind, in one namespace or in all, PAGE_SIZE at a time."""
+        place = f"namespaces/{quote(namespace)}/" if namespace else ""
+        path = f"{_root(api_version)}/{place}{PLURALS[api_version, kind]}"
+        query: dict[str, str | int] = {"limit": PAGE_SIZE}
+        while True:
+            listed = await self._request("GET", f"{path}?{urlencode(query)}")
+            yield listed["items"]
+            mark = listed["metadata"].get("continue")
+            if not mark:
+                return
+            query["continue"] = mark
 
     async def apply(self, body: Body, field_manager: str) -> Body:
         """Server-side apply, forcing ownership; return the object as it is then."""

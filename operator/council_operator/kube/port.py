@@ -1,6 +1,6 @@
 """What the operator needs of Kubernetes, and how it fails."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from council_operator.plan.actions import ObjectReference
@@ -51,6 +51,14 @@ class Kubernetes(Protocol):
 
     async def list_everywhere(self, api_version: str, kind: str, selector: str) -> Sequence[Body]:
         """Return the objects of one kind in all namespaces, or of the cluster; an empty selector matches them all."""
+        ...
+
+    def list_pages(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Sequence[Body]]:
+        """Iterate over the objects of one kind, in one namespace or in all, some hundreds at a time.
+
+        Raises:
+            NotFoundError: no such kind is installed.
+        """
         ...
 
     async def apply(self, body: Body, field_manager: str) -> Body:

@@ -59,6 +59,7 @@ class CouncilObserver:
             heartbeat_age_seconds=age,
             probes=await self.probes.ask(key.namespace, runner, models, age),
             phases=self.wakes.phases_of(key),
+            runs=self.wakes.queues.runs_of(key),
             gpu=gpu,
             neighbours=neighbours,
             activity={_name_of(council): self.wakes.activity_of(_key_of(council)) for council in neighbours},

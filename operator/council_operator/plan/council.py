@@ -12,7 +12,6 @@ from council_operator.plan.roster import Roster, Server, find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, rayjob, simulated, vllm
 from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
-from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import Heartbeat
 
@@ -24,8 +23,6 @@ LISTEN_SECONDS = Heartbeat.SILENT_AFTER_SECONDS
 
 LONGEST_RUN_SECONDS = 86_400 + 60
 """Longest time that a run can live after its admission: the schema's bound of the timeout, and a takeover."""
-
-_ADMITTED = frozenset({Phase.QUEUED, Phase.DELIBERATING, Phase.RANKING})
 
 
 def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
@@ -194,7 +191,7 @@ def _credentials_needed(observed: CouncilObserved, roster: Roster, actions: list
 
 def _consumer_needed(observed: CouncilObserved) -> bool:
     """Return whether the runner may lack its consumer: before it beats, and while questions wait to be taken."""
-    return not is_beating(observed) or observed.phases.get(Phase.QUEUED, 0) > 0
+    return not is_beating(observed) or observed.runs.untaken > 0
 
 
 def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
@@ -221,7 +218,7 @@ def _can_release(release: Release, observed: CouncilObserved, roster: Roster, gp
     """
     if not succession.may_go(release.reference.name, observed):
         return False
-    runs = sum(observed.phases.get(phase, 0) for phase in _ADMITTED)
+    runs = observed.runs.admitted
     is_in_the_way = succession.is_starved(observed, roster) or (runs == 0 and _lacks_slices(observed, roster, gpus))
     if release.reference.kind != rayjob.KIND and is_in_the_way:
         return True

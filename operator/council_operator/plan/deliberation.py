@@ -34,6 +34,8 @@ DELETION_LOOK_SECONDS = 0.5
 VERDICT_PATIENCE_SECONDS = 5.0
 BUS_PATIENCE_SECONDS = 15.0
 LONGEST_LOOK_SECONDS = 60.0
+QUEUE_LOOK_SECONDS = 600.0
+"""Whose turn comes is woken: with thousands in a queue, looking at each of them now and then would be the most work."""
 
 
 def plan(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
@@ -53,7 +55,7 @@ def is_settled(observed: DeliberationObserved) -> bool:
     """Return whether nothing can happen to a Deliberation any more, once its status is written."""
     if health.is_being_deleted(observed.body):
         return False
-    if is_finished(observed.body) or is_cancelled_before_admission(observed):
+    if is_finished(observed.body) or is_cancelled_before_admission(observed) or is_refused(observed):
         return True
     return observed.standing is not None and observed.standing.verdict is not None
 
@@ -67,6 +69,11 @@ def is_finished(deliberation: Body) -> bool:
 def is_cancelled_before_admission(observed: DeliberationObserved) -> bool:
     """Return whether a Deliberation was cancelled before it became a task; it never becomes one then."""
     return observed.bus_fault is None and observed.task is None and bool(observed.body["spec"].get("cancel"))
+
+
+def is_refused(observed: DeliberationObserved) -> bool:
+    """Return whether a Deliberation found its Council's queue full; it never becomes a task then."""
+    return observed.task is None and observed.turn.most_waiting is not None
 
 
 def is_council_ready(council: Body | None) -> bool:
@@ -90,11 +97,14 @@ def run_of(deliberation: Body, task: Task | None = None) -> Run:
 
 def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
     """Publish the task once the Council is ready, with our finalizer in place before there is anything to clean up."""
-    if is_cancelled_before_admission(observed):
-        return Plan((EmitEvent("Normal", Reason.CANCELLED, "Cancelled before it was admitted: no model was asked"),))
+    end = _tell_end_without_task(observed)
+    if end:
+        return Plan((end,))
     council = observed.council
     if council is None or not is_council_ready(council):
         return Plan()
+    if not observed.turn.is_next:
+        return Plan(look_again_after=QUEUE_LOOK_SECONDS)
     try:
         task = build_task(observed.body, council, _admission_ms(observed), settings)
     except InvalidSpecError:
@@ -107,6 +117,15 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
             EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
         )
     )
+
+
+def _tell_end_without_task(observed: DeliberationObserved) -> EmitEvent | None:
+    """Return what to tell of a Deliberation that never becomes a task; None of one that may."""
+    if is_cancelled_before_admission(observed):
+        return EmitEvent("Normal", Reason.CANCELLED, "Cancelled before it was admitted: no model was asked")
+    if is_refused(observed):
+        return EmitEvent("Warning", Reason.QUEUE_FULL, "Refused, because its Council's queue is full")
+    return None
 
 
 def _admission_ms(observed: DeliberationObserved) -> int:

@@ -27,6 +27,31 @@ class Activity:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Runs of a Council: `admitted` and not over, and of these, those that no runner has taken up yet."""
+
+    admitted: int = 0
+    untaken: int = 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the queue means to one Deliberation.
+
+    Attributes:
+        is_decided: the line has taken it in or refused it; before, there is nothing to tell.
+        is_next: it may be admitted now.
+        position: its place in its Council's line, as a status shows it; None outside of the line.
+        most_waiting: the bound that it found reached, so that it is refused for good; None when it is not.
+    """
+
+    is_decided: bool = True
+    is_next: bool = True
+    position: int | None = None
+    most_waiting: int | None = None
+
+
+@dataclass(frozen=True)
 class GpuObserved:
     """Everything that shares GPUs, in all namespaces that the operator serves. `nodes` None: they cannot be read."""
 
@@ -59,6 +84,7 @@ class CouncilObserved:
     heartbeat_age_seconds: float | None = None
     probes: tuple[ProbeResult, ...] | None = None
     phases: dict[str, int] = field(default_factory=dict)
+    runs: Runs = Runs()
     gpu: GpuObserved | None = None
     neighbours: tuple[Body, ...] = ()
     activity: dict[tuple[str, str], Activity] = field(default_factory=dict)
@@ -68,12 +94,16 @@ class CouncilObserved:
 
 @dataclass(frozen=True)
 class DeliberationObserved:
-    """The world around one Deliberation. `task` is what was published: it outlives changes of the Council."""
+    """The world around one Deliberation. `task` is what was published: it outlives changes of the Council.
+
+    Without a queue, as in a run without a cluster, it is always its `turn`.
+    """
 
     body: Body
     council: Body | None = None
     task: Task | None = None
     ledger: tuple[LedgerRecord, ...] = ()
+    turn: Turn = Turn()
     bus_fault: BusFault | None = None
     now_ms: int = 0
 

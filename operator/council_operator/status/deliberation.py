@@ -8,6 +8,7 @@ from council_operator.plan.deliberation import (
     is_cancelled_before_admission,
     is_council_ready,
     is_finished,
+    is_refused,
     run_of,
 )
 from council_operator.plan.observed import BusFault, DeliberationObserved
@@ -18,6 +19,7 @@ from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_LINE,
     DeliberationStatus,
     Phase,
+    PlaceInQueue,
     TranscriptReference,
 )
 from deliberation.api.v1alpha1.reasons import Reason
@@ -88,23 +90,36 @@ def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusF
 
 
 def _summarise_waiting(observed: DeliberationObserved) -> Body:
-    """Return the status of a Deliberation that is not admitted: cancelled, refused, or waiting for its Council."""
+    """Return the status of a Deliberation that is not admitted: cancelled, refused, or waiting for its Council.
+
+    While it is not decided whether the queue takes it in, it stays as it is.
+    """
     council = _find_council(observed)
     if is_cancelled_before_admission(observed):
         text = "cancelled before it was admitted: no model was asked"
         admitted = Finding("Admitted", status=False, reason=Reason.CANCELLED, message=text)
         end = ended(Reason.CANCELLED, text)
         return _status(
-            observed, (*end, admitted, council, failed(Reason.CANCELLED, text)), **_end_without_task(observed)
+            observed,
+            (*end, admitted, council, failed(Reason.CANCELLED, text)),
+            **_end_without_task(observed, Phase.CANCELLED),
+        )
+    if not observed.turn.is_decided:
+        return dict(observed.body.get("status", {}))
+    if is_refused(observed):
+        text = _explain_refusal(observed)
+        admitted = Finding("Admitted", status=False, reason=Reason.QUEUE_FULL, message=text)
+        return _status(
+            observed,
+            (*ended(Reason.QUEUE_FULL, text), admitted, council, failed(Reason.QUEUE_FULL, text)),
+            **_end_without_task(observed, Phase.FAILED),
         )
     fault = _find_invalid(observed)
     if fault:
         admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
         succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC)
         return _status(observed, (*ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
-    reason = council.reason if not council.status else Reason.PENDING
-    text = council.message if not council.status else "about to be admitted"
-    is_warming = observed.council is not None and not council.status
+    reason, text, phase = _explain_waiting(observed, council)
     return _status(
         observed,
         (
@@ -115,13 +130,33 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
             council,
             Finding("Succeeded", status=None, reason=Reason.PENDING),
         ),
-        phase=Phase.WARMING if is_warming else Phase.PENDING,
+        phase=phase,
+        queue=None if observed.turn.position is None else PlaceInQueue(position=observed.turn.position),
         start_time=observed.body.get("status", {}).get("startTime"),
     )
 
 
-def _end_without_task(observed: DeliberationObserved) -> Body:
-    return {"phase": Phase.CANCELLED, "completion_time": format_time(observed.now_ms)}
+def _explain_waiting(observed: DeliberationObserved, council: Finding) -> tuple[str, str, Phase]:
+    """Return the reason, what to tell, and the phase of one that nothing but time keeps from being admitted."""
+    if not council.status:
+        return council.reason, council.message, Phase.PENDING if observed.council is None else Phase.WARMING
+    if observed.turn.is_next:
+        return Reason.PENDING, "about to be admitted", Phase.PENDING
+    name = observed.body["spec"]["councilRef"]["name"]
+    text = f"in the queue of Council {name}: its runner has runner.maxConcurrentDeliberations in work"
+    return Reason.QUEUED, text, Phase.QUEUED
+
+
+def _explain_refusal(observed: DeliberationObserved) -> str:
+    name, most = observed.body["spec"]["councilRef"]["name"], observed.turn.most_waiting
+    return (
+        f"{most} Deliberations of Council {name} wait already, which is its limits.maxQueued: delete this one and "
+        "create it again later, or raise maxQueued for those to come"
+    )
+
+
+def _end_without_task(observed: DeliberationObserved, phase: Phase) -> Body:
+    return {"phase": phase, "completion_time": format_time(observed.now_ms)}
 
 
 def _find_invalid(observed: DeliberationObserved) -> str | None:

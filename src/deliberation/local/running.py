@@ -131,15 +131,14 @@ class Premises:
         )
 
     async def see_through(self, operator: LocalOperator) -> tuple[Finished, ...]:
-        """Return all Deliberations at their end; they run beside each other."""
+        """Return all Deliberations at their end. They run beside each other, and wait for their desk by priority."""
         councils = {council["metadata"]["uid"]: await self._look_at(council) for council in self.manifests.councils}
-        pairs = (
-            (deliberation, councils[self.manifests.council_of(deliberation)["metadata"]["uid"]])
-            for deliberation in self.manifests.deliberations
-        )
+        tasks: dict[str, asyncio.Task[Finished]] = {}
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(operator.see_through(*pair)) for pair in pairs]
-        return tuple(task.result() for task in tasks)
+            for deliberation in sorted(self.manifests.deliberations, key=lambda body: -body["spec"].get("priority", 0)):
+                council = councils[self.manifests.council_of(deliberation)["metadata"]["uid"]]
+                tasks[deliberation["metadata"]["uid"]] = group.create_task(operator.see_through(deliberation, council))
+        return tuple(tasks[body["metadata"]["uid"]].result() for body in self.manifests.deliberations)
 
     async def _look_at(self, council: Body) -> Body:
         """Return the Council with a status that tells whether its models answer."""

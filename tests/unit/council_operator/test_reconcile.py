@@ -122,7 +122,14 @@ class World:
 
 
 def build_reconciler(kubernetes: FakeKubernetes, bus: Bus) -> Reconciler:
-    wakes = Wakes(lambda _key: None, lambda: 0.0)
+    wakes = Wakes(lambda _key: None, lambda: 0.0, SETTINGS)
+    for reference, body in kubernetes.objects.items():
+        key = Key(reference.kind, reference.namespace, reference.name)
+        if reference.kind == "Council":
+            wakes.queues.council_changed(key, body)
+        elif reference.kind == "Deliberation":
+            wakes.queues.deliberation_changed(key, body)
+    wakes.queues.open()
     councils = CouncilObserver(kubernetes, bus, wakes, Probes(bus, lambda: 0.0), SETTINGS, now_ms)
     return Reconciler(build_steps(SETTINGS, kubernetes, bus, councils, now_ms), kubernetes, bus)
 

@@ -7,6 +7,7 @@ from council_operator.plan.observed import Activity
 from council_operator.wakes import Wakes
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
+from fakes.bodies import SETTINGS
 from fakes.fake_nodes import fake_gpu_node
 
 COUNCIL = Key("Council", "default", "architects")
@@ -14,7 +15,7 @@ QUESTION = Key("Deliberation", "default", "question")
 
 
 def council() -> dict[str, Any]:
-    return {"metadata": {"namespace": "default", "name": "architects", "uid": "c"}}
+    return {"metadata": {"namespace": "default", "name": "architects", "uid": "c"}, "spec": {}}
 
 
 def deliberation(phase: str | None = None, uid: str = "d") -> dict[str, Any]:
@@ -29,7 +30,7 @@ class Woken:
     def __init__(self) -> None:
         self.keys: list[Key] = []
         self.now = 0.0
-        self.wakes = Wakes(self.keys.append, lambda: self.now)
+        self.wakes = Wakes(self.keys.append, lambda: self.now, SETTINGS)
 
     def take(self) -> list[Key]:
         taken = sorted(set(self.keys), key=str)
@@ -46,6 +47,20 @@ def test_a_council_that_changes_wakes_the_deliberations_that_wait_for_it(woken: 
     woken.wakes.deliberation_changed("ADDED", deliberation("Pending"))
     woken.take()
     woken.wakes.council_changed("ADDED", council())
+    assert woken.take() == [COUNCIL, QUESTION]
+
+
+def test_a_council_that_only_counts_its_queue_anew_wakes_nobody_who_waits(woken: Woken) -> None:
+    woken.wakes.council_changed("ADDED", council())
+    woken.wakes.deliberation_changed("ADDED", deliberation("Queued"))
+    woken.take()
+    counted = {**council(), "status": {"queue": {"queued": 1}}}
+    woken.wakes.council_changed("MODIFIED", counted)
+    assert woken.take() == [COUNCIL]
+    ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": ""}
+    woken.wakes.council_changed("MODIFIED", {**counted, "status": {"conditions": [ready]}})
+    assert woken.take() == [COUNCIL, QUESTION]
+    woken.wakes.council_changed("DELETED", counted)
     assert woken.take() == [COUNCIL, QUESTION]
 
 

@@ -88,6 +88,17 @@ class Runner(Model):
     image: Annotated[ImageReference | None, Field(description="Runner image; default is the operator's setting")] = None
 
 
+class Limits(Model):
+    """Bounds on what may be asked of a Council."""
+
+    max_queued: Annotated[
+        int,
+        Field(
+            ge=1, le=10_000, description="Most Deliberations that may wait; of those to come, the newest are refused"
+        ),
+    ] = 1000
+
+
 class CouncilSpec(Model):
     """What a user asks for."""
 
@@ -128,3 +139,4 @@ class CouncilSpec(Model):
         Field(min_length=1, max_length=16, json_schema_extra=by_name(), description="Roles, each with its seats"),
     ]
     runner: Runner = Runner()
+    limits: Limits = Limits()

@@ -20,6 +20,7 @@ IMMUTABLE_FIELDS = (
     "quorum",
     "timeoutSeconds",
     "budget",
+    "priority",
     "topK",
     "seed",
 )
@@ -241,6 +242,9 @@ class DeliberationSpec(Model):
     ] = None
     budget: Budget | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400, description="Time from admission to the result")] = 600
+    priority: Annotated[
+        int, Field(ge=-1000, le=1000, description="Who is admitted first of a Council's queue: the higher one")
+    ] = 0
     top_k: Annotated[int, Field(ge=1, le=10, description="Proposals to show in the status, best first")] = 5
     seed: Annotated[
         int, Field(ge=0, le=2_147_483_647, description="Seeds the sampling of every seat, each differently")

@@ -35,6 +35,13 @@ class Phase(StrEnum):
     CANCELLED = "Cancelled"
 
 
+class PlaceInQueue(StatusModel):
+    """Where a Deliberation waits."""
+
+    position: int
+    """Place in the queue of its Council, 1 being the next; above 2 rounded up to 5, 10, 20, 50, 100 and so on"""
+
+
 class Progress(StatusModel):
     """How far the run is."""
 
@@ -324,6 +331,8 @@ class DeliberationStatus(StatusModel):
     """Number of the run"""
     council: Annotated[str | None, Field(max_length=63)] = None
     """uid of the Council that took the question"""
+    queue: PlaceInQueue | None = None
+    """Where it waits; absent before and after that"""
     progress: Progress | None = None
     """How far the run is"""
     strategy: ResolvedStrategy | None = None

@@ -88,6 +88,7 @@ DELIBERATION = Kind(
         Column("Agreement", ".status.agreement.summary", description="How much the seats agree"),
         Column("Proposals", ".status.progress.proposals", "integer", "Proposals received"),
         Column("Tokens", ".status.usage.totalTokens", "integer", "Tokens that all calls took"),
+        Column("Position", ".status.queue.position", "integer", "Place in the queue, rounded up", wide=True),
         Column("Strategy", ".status.strategy.resolved", description="How the result was found", wide=True),
         Column(
             "Reason",

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     NO_QUORUM = "NoQuorum"
     NO_SYNTHESIS = "NoSynthesis"
     PENDING = "Pending"
+    QUEUE_FULL = "QueueFull"
+    QUEUED = "Queued"
     READY = "Ready"
     RECONCILE_FAILED = "ReconcileFailed"
     RUNNER_FAILED = "RunnerFailed"

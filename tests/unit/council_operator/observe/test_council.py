@@ -23,7 +23,7 @@ class Scene:
 
     async def look(self, *namespaces: str) -> CouncilObserved:
         bus = MemoryBus()
-        wakes = Wakes(lambda _key: None, lambda: 0.0)
+        wakes = Wakes(lambda _key: None, lambda: 0.0, SETTINGS)
         probes = Probes(bus, lambda: 0.0)
         observer = CouncilObserver(self.cluster, bus, wakes, probes, SETTINGS, lambda: NOW_MS, namespaces)
         observed = await observer.observe(Key("Council", NAMESPACE, "architects"))

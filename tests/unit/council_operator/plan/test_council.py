@@ -135,7 +135,8 @@ def test_a_council_without_a_quiet_moment_drops_the_old_after_the_longest_run() 
     world.start_servers()
     world.create(deliberation(timeoutSeconds=86_400))
     world.councils["architects"]["status"] = {}
-    world.deliberations["q1"]["status"]["phase"] = "Deliberating"
+    admitted = {"type": "Admitted", "status": "True", "reason": "TaskPublished"}
+    world.deliberations["q1"]["status"] |= {"phase": "Deliberating", "conditions": [admitted]}
     world.reconcile_council("architects")
     assert len(children(world, "Deployment")) == 2
     world.pass_time(86_400 + 61)

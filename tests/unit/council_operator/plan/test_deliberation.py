@@ -12,6 +12,7 @@ from council_operator.plan.actions import (
     Purge,
     SetFinalizer,
 )
+from council_operator.plan.observed import Turn
 from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.protocol.messages import Abstention, Cancel, Outcome, Start, Verdict
 from fakes.bodies import NOW_MS, council, council_spec, deliberation, ready_council
@@ -101,6 +102,30 @@ def test_a_quorum_above_the_seats_is_never_admitted() -> None:
     world = waiting_world(quorum=4)
     world.create(ready_council())
     assert world.reconcile_deliberation("q1") == Plan()
+
+
+def test_until_its_turn_comes_a_question_is_left_alone() -> None:
+    world = waiting_world()
+    world.create(ready_council())
+    world.turn = Turn(is_next=False, position=5)
+    assert world.reconcile_deliberation("q1") == Plan(look_again_after=600.0)
+    assert world.tasks == {}
+    world.turn = Turn(is_next=True, position=1)
+    world.reconcile_deliberation("q1")
+    assert "uid-q1" in world.tasks
+
+
+def test_a_question_that_finds_the_queue_full_is_refused_for_good() -> None:
+    world = waiting_world()
+    world.create(ready_council())
+    world.turn = Turn(is_next=False, most_waiting=7)
+    plan = world.reconcile_deliberation("q1")
+    assert [(event.type, event.reason) for event in world.events] == [("Warning", "QueueFull")]
+    assert kinds(plan) == [EmitEvent]
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    world.turn = Turn()
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert world.tasks == {}
 
 
 def test_cancelled_before_admission_it_never_becomes_a_task() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from council_operator.plan.observed import Turn
 from council_operator.status import deliberation as deliberation_status
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
@@ -100,6 +101,53 @@ def test_just_before_admission_it_says_that_it_goes_on() -> None:
     status = deliberation_status.summarise(world.observe_deliberation("q1"))
     assert status["phase"] == "Pending"
     assert status["conditions"][0]["message"] == "about to be admitted"
+
+
+def test_in_the_queue_it_shows_its_position_and_who_it_waits_for() -> None:
+    world = FakeWorld(turn=Turn(is_next=False, position=20))
+    world.create(ready_council())
+    world.create(deliberation())
+    world.reconcile_deliberation("q1")
+    assert (status_of(world)["phase"], status_of(world)["queue"]) == ("Queued", {"position": 20})
+    conditions = conditions_of(world.deliberations["q1"])
+    assert (conditions["Ready"], conditions["Reconciling"]) == (("False", "Queued"), ("True", "Queued"))
+    assert (conditions["Admitted"], conditions["CouncilReady"][0]) == (("False", "Queued"), "True")
+    assert message_of(world, "Ready").startswith("in the queue of Council architects")
+    world.turn = Turn()
+    world.reconcile_deliberation("q1")
+    assert "queue" not in status_of(world)
+
+
+def test_a_position_is_shown_while_the_council_warms_too() -> None:
+    world = FakeWorld(turn=Turn(is_next=False, position=1))
+    world.create(council())
+    world.create(deliberation())
+    world.reconcile_deliberation("q1")
+    assert (status_of(world)["phase"], status_of(world)["queue"]) == ("Warming", {"position": 1})
+
+
+def test_until_the_queue_has_decided_nothing_is_told() -> None:
+    world = FakeWorld(turn=Turn(is_decided=False, is_next=False))
+    world.create(ready_council())
+    world.create(deliberation())
+    world.reconcile_deliberation("q1")
+    assert status_of(world) == {"observedGeneration": -1}
+
+
+def test_a_full_queue_is_a_failure_that_says_what_to_do() -> None:
+    world = FakeWorld(turn=Turn(is_next=False, most_waiting=7))
+    world.create(ready_council())
+    world.create(deliberation())
+    world.reconcile_deliberation("q1")
+    assert status_of(world)["phase"] == "Failed"
+    assert "completionTime" in status_of(world)
+    conditions = conditions_of(world.deliberations["q1"])
+    assert conditions["Succeeded"] == conditions["Admitted"] == ("False", "QueueFull")
+    assert conditions["Stalled"] == ("True", "QueueFull")
+    assert message_of(world, "Succeeded") == (
+        "7 Deliberations of Council architects wait already, which is its limits.maxQueued: delete this one and create "
+        "it again later, or raise maxQueued for those to come"
+    )
 
 
 def test_an_impossible_question_is_stalled_with_the_numbers_and_heals_with_the_council() -> None:

@@ -55,6 +55,23 @@ async def test_several_questions_to_several_councils_run_beside_each_other() -> 
     assert done.has_succeeded
 
 
+async def test_higher_priority_is_answered_first() -> None:
+    ended: list[str] = []
+
+    def tell(body: Body) -> None:
+        if body["status"]["phase"] == "Succeeded":
+            ended.append(body["metadata"]["name"])
+
+    spec = council(runner={"maxConcurrentDeliberations": 1})
+    questions = [
+        {**deliberation(priority=priority), "metadata": {"name": name}}
+        for name, priority in (("low", -1), ("first", 1), ("normal", 0), ("second", 1))
+    ]
+    done = await run_locally(spec, *questions, tell=tell)
+    assert ended == ["first", "second", "normal", "low"]
+    assert [finished.name for finished in done.finished] == ["low", "first", "normal", "second"]
+
+
 async def test_progress_is_told_as_statuses() -> None:
     told: list[str] = []
     await run_locally(council(), deliberation(), tell=lambda body: told.append(body["status"]["phase"]))
