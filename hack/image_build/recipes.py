@@ -64,6 +64,13 @@ _RECIPES = (
         sources=("requirements/vllm-cpu.txt", "hack/dockerfiles/vllm-cpu/slim_torch.py"),
         gibibytes=9,
     ),
+    Recipe(
+        name="fake-vllm",
+        tag=_PROJECT,
+        dockerfile="hack/dockerfiles/fake-vllm/Dockerfile",
+        sources=("requirements/operator.txt", "src/deliberation", "hack/dockerfiles/fake-vllm/fake_vllm.py"),
+        gibibytes=2,
+    ),
 )
 
 MODEL = Recipe(

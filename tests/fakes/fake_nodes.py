@@ -4,6 +4,9 @@ from typing import Any
 
 Body = dict[str, Any]
 
+MARK = "councils.dev/fake-gpu"
+"""Label and annotation of every node that only pretends."""
+
 
 def fake_gpu_node(
     name: str = "fake-gpu-a",
@@ -18,12 +21,14 @@ def fake_gpu_node(
     base = resource.removesuffix(".shared")
     sharing = strategy or ("time-slicing" if replicas > 1 else "none")
     labels = {
-        f"{base}.product": "Fake-GPU-of-a-test",
+        MARK: "true",
+        f"{base}.product": "Fake-GPU-of-a-test" + ("-SHARED" if replicas > 1 and resource == base else ""),
         f"{base}.memory": str(memory_mib),
         f"{base}.count": str(gpus),
         f"{base}.replicas": str(replicas),
         f"{base}.sharing-strategy": sharing,
     }
     allocatable = {"cpu": "16", "memory": "64Gi", resource: str(gpus * replicas)}
-    metadata = {"name": name, "labels": labels}
+    annotations = {MARK: "There is no GPU in this node: a test pretends."}
+    metadata = {"name": name, "labels": labels, "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": {"allocatable": allocatable}}

@@ -89,6 +89,7 @@ def propose_config(gpu: Gpu, demanded: int, offers: Iterable[Offer]) -> DeviceCo
 
 
 def _render(key: str, strategy: str, replicas: int, *, renamed: bool) -> str:
+    """Return the ConfigMap. With one key alone the plugin would divide the GPUs of nodes without the label, too."""
     return f"""\
 # For NVIDIA's device plugin: apply it in the plugin's namespace, have the plugin read it (with the GPU operator
 # spec.devicePlugin.config.name of ClusterPolicy, with the plugin's chart config.name), then choose nodes for it:
@@ -99,6 +100,8 @@ metadata:
   name: {CONFIG_NAME}
   namespace: {CONFIG_NAMESPACE}
 data:
+  default: |
+    version: v1
   {key}: |
     version: v1
     sharing:

@@ -15,7 +15,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_names_are_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["names"]) == 0
-    assert capsys.readouterr().out == "operator\nrunner\nnats\nvllm-cpu\n"
+    assert capsys.readouterr().out == "operator\nrunner\nnats\nvllm-cpu\nfake-vllm\n"
 
 
 def test_the_path_of_a_missing_image_is_refused_with_the_command_that_builds_it(

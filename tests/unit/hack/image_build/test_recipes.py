@@ -16,6 +16,7 @@ def test_the_projects_images_carry_its_version_and_the_others_that_of_their_prog
         "runner": f"council-operator/runner:{version}",
         "nats": "council-operator/nats:2.15.1",
         "vllm-cpu": "council-operator/vllm-cpu:0.32.0",
+        "fake-vllm": f"council-operator/fake-vllm:{version}",
     }
 
 
