@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import kopf
 from aiohttp import web
 
+from council_operator import dividing
+from council_operator.dividing import Divider
 from council_operator.handlers import watch
 from council_operator.http import build_application
 from council_operator.kube.client import KubernetesClient
 from council_operator.kube.port import KubernetesError
-from council_operator.loops import Loops
+from council_operator.loops import Again, Key, Loops, Settled
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
 from council_operator.observe.queues import fill
@@ -67,7 +69,12 @@ class Runtime:
         )
         steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
         reconciler = Reconciler(steps, kubernetes, bus, wakes.queues.put_aside)
-        loops.begin(reconciler.reconcile, reconciler.report)
+        division = settings.render.gpu_division
+        if division is None:
+            loops.begin(reconciler.reconcile, reconciler.report)
+        else:
+            _begin_with_divider(loops, reconciler, Divider(kubernetes, division))
+            wakes.follow_nodes(dividing.KEY)
         for kind in ("Council", "Deliberation"):
             OBJECTS.labels(kind).set_function(lambda kind=kind: loops.count(kind))  # type: ignore[misc]
         BUS_CONNECTED.set_function(lambda: bus.is_connected)
@@ -100,6 +107,21 @@ async def _fill_queues(kubernetes: KubernetesClient, queues: Queues, namespaces:
             await asyncio.sleep(STREAMS_RETRY_SECONDS)
         else:
             return
+
+
+def _begin_with_divider(loops: Loops, reconciler: Reconciler, divider: Divider) -> None:
+    """Have one more loop, with the back-off of all others, that divides GPUs."""
+
+    async def reconcile(key: Key) -> Again | Settled:
+        return await (divider.look() if key == dividing.KEY else reconciler.reconcile(key))
+
+    async def report(key: Key, error: Exception, failures: int) -> None:
+        if key == dividing.KEY:
+            logger.warning("dividing GPUs failed, %d in a row: %s", failures, error)
+        else:
+            await reconciler.report(key, error, failures)
+
+    loops.begin(reconcile, report)
 
 
 async def _follow_bus(bus: JetStreamBus, wakes: Wakes, bus_changed: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from council_operator.plan.settings import Images, RenderSettings, Resources
+from council_operator.plan.settings import GpuDivision, Images, RenderSettings, Resources
 
 
 class SettingsError(Exception):
@@ -59,8 +59,30 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             derivation_key=_read_text(environment, "COUNCIL_DERIVATION_KEY_FILE").encode(),
             runner=_resources(environment, "COUNCIL_RUNNER_RESOURCES", RenderSettings.runner),
             gpu_overhead_mib=_mebibytes(environment, "COUNCIL_GPU_OVERHEAD_MIB", RenderSettings.gpu_overhead_mib),
+            gpu_division=read_gpu_division(environment),
         ),
     )
+
+
+def read_gpu_division(environment: Mapping[str, str]) -> GpuDivision | None:
+    """Return how GPUs are to be divided, given in JSON; None where the administrator does not ask for it.
+
+    Raises:
+        SettingsError: it is unusable.
+    """
+    text = environment.get("COUNCIL_GPU_SHARING")
+    if not text:
+        return None
+    try:
+        stated = json.loads(text)
+        selector = tuple(sorted((str(label), str(value)) for label, value in stated["nodeSelector"].items()))
+        config_map = stated["configMap"]
+        return GpuDivision(selector, int(stated["slicesPerGPU"]), str(config_map["name"]), str(config_map["namespace"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = (
+            "COUNCIL_GPU_SHARING must be JSON with nodeSelector, slicesPerGPU, and configMap of name and namespace"
+        )
+        raise SettingsError(message) from error
 
 
 def _require(environment: Mapping[str, str], name: str) -> str:

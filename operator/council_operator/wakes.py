@@ -39,6 +39,8 @@ class Wakes:
         self._used: dict[Key, float] = defaultdict(lambda: started)
         self._on_gpus: set[Key] = set()
         self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._node_labels: dict[str, Body] = {}
+        self._divider: Key | None = None
         self._heartbeats: dict[tuple[str, str], tuple[Heartbeat, float]] = {}
 
     def council_changed(self, event_type: str | None, body: Body) -> None:
@@ -109,6 +111,16 @@ class Wakes:
         if now != before:
             for key in self._on_gpus:
                 self._wake(key)
+
+        labels = {} if event_type == "DELETED" else body["metadata"].get("labels", {})
+        if labels != self._node_labels.get(name) and self._divider:
+            self._node_labels[name] = labels
+            self._wake(self._divider)
+
+    def follow_nodes(self, divider: Key) -> None:
+        """Look by this key whenever the labels of a node change, and now."""
+        self._divider = divider
+        self._wake(divider)
 
     def ledger_grew(self, run: Run, _entry_key: str) -> None:
         """Look at the Deliberation whose ledger has a new entry."""

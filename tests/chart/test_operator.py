@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from chart.rendering import NAMESPACE, Objects, pod_specs, render
-from council_operator.plan.settings import RenderSettings
-from council_operator.settings import Settings, read_settings
+from chart.rendering import NAMESPACE, Objects, RenderError, pod_specs, render
+from council_operator.plan.settings import GpuDivision, RenderSettings
+from council_operator.settings import Settings, read_gpu_division, read_settings
+
+MANAGED = ("gpuSharing.manage=true", "gpuSharing.nodeSelector.pool=shared")
 
 
 def settings_of(objects: Objects, folder: Path) -> Settings:
@@ -173,3 +175,57 @@ def test_pods_can_be_placed(key: str) -> None:
     placed: list[Any] = [spec[field] for spec in pod_specs(objects)]
     assert len(placed) == 2
     assert placed[0] == placed[1]
+
+
+def test_gpus_are_divided_only_where_the_administrator_lets_it(tmp_path: Path, defaults: Objects) -> None:
+    assert settings_of(defaults, tmp_path / "off").render.gpu_division is None
+    assert not [name for _, name in defaults if "gpu-sharing" in name or "restore" in name]
+    assert rules(defaults, "ClusterRole")["nodes"] == {"get", "list", "watch"}
+    objects = render(*MANAGED, "gpuSharing.slicesPerGPU=2", "watchNamespaces={team-a}")
+    settings = settings_of(objects, tmp_path / "on")
+    assert settings.reads_nodes is True
+    assert settings.render.gpu_division == GpuDivision(
+        selector=(("pool", "shared"),), slices=2, config_map="council-gpu-sharing", namespace="gpu-operator"
+    )
+
+
+def test_dividing_gpus_takes_the_right_to_patch_nodes_and_one_config_map() -> None:
+    objects = render(*MANAGED)
+    (nodes,) = objects["ClusterRole", "council-operator-gpu-sharing"]["rules"]
+    assert (nodes["resources"], nodes["verbs"]) == (["nodes"], ["get", "list", "watch", "patch"])
+    role = objects["Role", "council-operator-gpu-sharing"]
+    assert role["metadata"]["namespace"] == "gpu-operator"
+    (config,) = role["rules"]
+    assert (config["resourceNames"], config["verbs"]) == (["council-gpu-sharing"], ["get", "patch"])
+
+
+def test_a_hook_gives_the_nodes_back_before_the_release_goes(tmp_path: Path) -> None:
+    objects = render(*MANAGED)
+    job = objects["Job", "council-operator-restore"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    pod = job["spec"]["template"]
+    environment = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
+    assert read_gpu_division(environment) == settings_of(objects, tmp_path).render.gpu_division
+    assert environment["COUNCIL_DEPLOYMENT"] == "council-operator"
+    operator = objects["Deployment", "council-operator"]["spec"]["template"]["metadata"]["labels"]
+    selected = dict(part.split("=") for part in environment["COUNCIL_SELECTOR"].split(","))
+    assert selected.items() <= operator.items()
+    assert not selected.items() <= pod["metadata"]["labels"].items(), "it would wait for itself"
+    role = {
+        resource: rule
+        for rule in objects["Role", "council-operator-restore"]["rules"]
+        for resource in rule["resources"]
+    }
+    assert (role["deployments"]["resourceNames"], role["deployments"]["verbs"]) == (
+        ["council-operator"],
+        ["get", "patch"],
+    )
+    assert role["pods"]["verbs"] == ["list"]
+
+
+@pytest.mark.parametrize(
+    "value", ["gpuSharing.slicesPerGPU=1", "gpuSharing.nodes=all", "gpuSharing.configMap.name=A_B"]
+)
+def test_what_gpu_sharing_cannot_be_is_refused(value: str) -> None:
+    with pytest.raises(RenderError):
+        render(value)

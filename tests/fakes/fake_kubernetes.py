@@ -24,6 +24,7 @@ class FakeKubernetes:
         self.before_write = before_write
         self.writes: list[tuple[str, str, str]] = []
         self._serial = itertools.count(1)
+        self._contributed: dict[tuple[ObjectReference, str], dict[tuple[str, str], str]] = {}
 
     def put(self, body: Body) -> Body:
         """Have a user create or replace an object."""
@@ -80,6 +81,28 @@ class FakeKubernetes:
         self._store(reference, merged)
         assert field_manager
         return copy.deepcopy(merged)
+
+    async def contribute(self, body: Body, field_manager: str) -> Body:
+        """Own labels, annotations and data, each by itself, unless somebody else has another value there."""
+        self._write("contribute", body["kind"], body["metadata"]["name"])
+        reference = reference_of(body)
+        known = self.objects.get(reference)
+        if known is None or known["metadata"]["uid"] != body["metadata"].get("uid"):
+            raise ConflictError(409, "Conflict", "uid mismatch")
+        owned = self._contributed.get((reference, field_manager), {})
+        wanted = _leaves(body)
+        for (part, name), value in wanted.items():
+            present = _part(known, part).get(name)
+            if present not in {None, value, owned.get((part, name))}:
+                raise ConflictError(409, "Conflict", f"conflict with somebody else over {name}")
+        for (part, name), value in owned.items():
+            if (part, name) not in wanted and _part(known, part).get(name) == value:
+                del _part(known, part)[name]
+        for (part, name), value in wanted.items():
+            _part(known, part)[name] = value
+        self._contributed[reference, field_manager] = wanted
+        self._store(reference, known)
+        return copy.deepcopy(known)
 
     async def apply_status(self, body: Body, field_manager: str) -> Body:
         self._write("status", body["kind"], body["metadata"]["name"])
@@ -151,3 +174,17 @@ def _merge(known: Body, body: Body) -> Body:
     merged["metadata"]["ownerReferences"] = list(owners.values())
     merged["status"] = known.get("status", {})
     return merged
+
+
+def _part(body: Body, part: str) -> Body:
+    """Return the labels, annotations or data of an object, to be changed."""
+    holder: Body = body if part == "data" else body["metadata"]
+    values: Body = holder.setdefault(part, {})
+    return values
+
+
+def _leaves(body: Body) -> dict[tuple[str, str], str]:
+    parts = {"data": body.get("data", {})} | {
+        name: body["metadata"].get(name, {}) for name in ("labels", "annotations")
+    }
+    return {(part, name): value for part, values in parts.items() for name, value in values.items()}

@@ -89,3 +89,8 @@ capabilities: {drop: [ALL]}
   resources: [nodes]
   verbs: [get, list, watch]
 {{- end }}
+
+{{/* How the operator is to divide GPUs, as it and its last hook read it. */}}
+{{- define "council-operator.gpuSharing" -}}
+{{- omit .Values.gpuSharing "manage" | toJson -}}
+{{- end }}

@@ -50,7 +50,7 @@ async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: 
         case Purge():
             await bus.purge(action.namespace, action.deliberation_uid)
         case EmitEvent():
-            await kubernetes.create(_event(action, subject))
+            await kubernetes.create(build_event(action, subject))
 
 
 async def _release(action: Release, kubernetes: Kubernetes) -> None:
@@ -88,17 +88,19 @@ async def _set_finalizer(subject: Body, kubernetes: Kubernetes, *, present: bool
         await _set_finalizer(live, kubernetes, present=present)
 
 
-def _event(action: EmitEvent, subject: Body) -> Body:
+def build_event(action: EmitEvent, subject: Body) -> Body:
+    """Return the Event; that of an object without a namespace lies in `default`, as the API server asks for."""
     metadata = subject["metadata"]
+    namespace = metadata.get("namespace")
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": metadata["namespace"]},
+        "metadata": {"generateName": f"{metadata['name'][:200]}.", "namespace": namespace or "default"},
         "involvedObject": {
             "apiVersion": subject["apiVersion"],
             "kind": subject["kind"],
-            "namespace": metadata["namespace"],
+            **({"namespace": namespace} if namespace else {}),
             "name": metadata["name"],
             "uid": metadata["uid"],
         },

@@ -16,6 +16,7 @@ PLURALS = {
     (API_VERSION, "Council"): "councils",
     (API_VERSION, "Deliberation"): "deliberations",
     ("apps/v1", "Deployment"): "deployments",
+    ("v1", "ConfigMap"): "configmaps",
     ("ray.io/v1", "RayJob"): "rayjobs",
     ("v1", "Event"): "events",
     ("v1", "Node"): "nodes",
@@ -101,6 +102,10 @@ class KubernetesClient:
         """Server-side apply, forcing ownership; return the object as it is then."""
         return await self._apply(body, field_manager, "")
 
+    async def contribute(self, body: Body, field_manager: str) -> Body:
+        """Server-side apply without force: own these fields and no other, beside whoever else owns the object."""
+        return await self._apply(body, field_manager, "", force=False)
+
     async def apply_status(self, body: Body, field_manager: str) -> Body:
         """Server-side apply of the status subresource."""
         return await self._apply(body, field_manager, "/status")
@@ -122,8 +127,8 @@ class KubernetesClient:
         """Create the object."""
         return await self._request("POST", _path(_reference(body, name="")), body)
 
-    async def _apply(self, body: Body, field_manager: str, subresource: str) -> Body:
-        query = urlencode({"fieldManager": field_manager, "force": "true"})
+    async def _apply(self, body: Body, field_manager: str, subresource: str, *, force: bool = True) -> Body:
+        query = urlencode({"fieldManager": field_manager, "force": str(force).lower()})
         return await self._request("PATCH", f"{_path(_reference(body))}{subresource}?{query}", body, APPLY)
 
     async def _request(self, method: str, path: str, body: Body | None = None, content: str = JSON) -> Body:
@@ -156,7 +161,7 @@ def _decode(data: bytes) -> Body:
 def _reference(body: Body, name: str | None = None) -> ObjectReference:
     metadata = body["metadata"]
     return ObjectReference(
-        body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"] if name is None else name
+        body["apiVersion"], body["kind"], metadata.get("namespace", ""), metadata["name"] if name is None else name
     )
 
 
@@ -167,5 +172,6 @@ def _root(api_version: str) -> str:
 def _path(reference: ObjectReference) -> str:
     """Return the URL path of an object, or of its collection when the name is empty."""
     plural = PLURALS[(reference.api_version, reference.kind)]
-    collection = f"{_root(reference.api_version)}/namespaces/{quote(reference.namespace)}/{plural}"
+    scope = f"/namespaces/{quote(reference.namespace)}" if reference.namespace else ""
+    collection = f"{_root(reference.api_version)}{scope}/{plural}"
     return f"{collection}/{quote(reference.name)}" if reference.name else collection

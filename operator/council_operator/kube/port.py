@@ -65,6 +65,15 @@ class Kubernetes(Protocol):
         """Server-side apply, forcing ownership; return the object as it is then."""
         ...
 
+    async def contribute(self, body: Body, field_manager: str) -> Body:
+        """Server-side apply without force: own these fields and no other, beside whoever else owns the object.
+
+        Raises:
+            ConflictError: somebody else owns one of the fields, with another value; or the uid in `body` is not the
+                object's, or there is none.
+        """
+        ...
+
     async def apply_status(self, body: Body, field_manager: str) -> Body:
         """Server-side apply of the status subresource."""
         ...

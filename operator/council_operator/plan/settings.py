@@ -37,6 +37,22 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class GpuDivision:
+    """How the operator itself divides GPUs by time, where the administrator lets it.
+
+    Attributes:
+        selector: labels that a node must have, all of them; none selects no node.
+        slices: of each GPU of these nodes.
+        config_map: what the device plugin reads, in `namespace`.
+    """
+
+    selector: tuple[tuple[str, str], ...]
+    slices: int
+    config_map: str
+    namespace: str
+
+
+@dataclass(frozen=True)
 class RenderSettings:
     """Settings of the rendered objects. The two secrets never appear in `repr`, so that no log can hold them.
 
@@ -49,6 +65,7 @@ class RenderSettings:
         cpu_kv_cache_gib: memory that vLLM on CPU sets aside for its key-value cache, in GiB.
         max_sequences: most sequences that a vLLM server works on at a time.
         gpu_overhead_mib: GPU memory that vLLM takes beside weights and key-value cache: CUDA, activations, graphs.
+        gpu_division: how GPUs are divided by the operator; None where that is left to people.
     """
 
     images: Images
@@ -64,3 +81,4 @@ class RenderSettings:
     cpu_kv_cache_gib: int = 1
     max_sequences: int = 64
     gpu_overhead_mib: int = 1536
+    gpu_division: GpuDivision | None = None

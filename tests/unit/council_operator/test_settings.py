@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from council_operator.plan.settings import Resources
+from council_operator.plan.settings import GpuDivision, Resources
 from council_operator.settings import SettingsError, read_settings
 
 
@@ -87,3 +87,18 @@ def test_the_overhead_on_gpus_is_whole_mebibytes(environment: dict[str, str]) ->
     assert read_settings(environment | {"COUNCIL_GPU_OVERHEAD_MIB": "2048"}).render.gpu_overhead_mib == 2048
     with pytest.raises(SettingsError, match="COUNCIL_GPU_OVERHEAD_MIB is '2Gi'"):
         read_settings(environment | {"COUNCIL_GPU_OVERHEAD_MIB": "2Gi"})
+
+
+SHARING = '{"configMap": {"name": "c", "namespace": "n"}, "nodeSelector": {"b": "2", "a": "1"}, "slicesPerGPU": 4}'
+
+
+def test_gpus_are_divided_as_the_chart_says_and_not_without_it(environment: dict[str, str]) -> None:
+    assert read_settings(environment).render.gpu_division is None
+    found = read_settings(environment | {"COUNCIL_GPU_SHARING": SHARING}).render.gpu_division
+    assert found == GpuDivision((("a", "1"), ("b", "2")), slices=4, config_map="c", namespace="n")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", SHARING.replace("4", '"many"')])
+def test_a_division_that_is_none_is_refused(environment: dict[str, str], text: str) -> None:
+    with pytest.raises(SettingsError, match="COUNCIL_GPU_SHARING must be JSON"):
+        read_settings(environment | {"COUNCIL_GPU_SHARING": text})

@@ -186,3 +186,16 @@ def test_a_deliberation_that_is_deleted_or_cannot_go_on_keeps_nobody_awake(woken
     woken.now = 50.0
     woken.wakes.deliberation_changed("DELETED", deliberation())
     assert woken.wakes.activity_of(COUNCIL) == Activity(0, 0.0)
+
+
+def test_nodes_are_looked_at_when_their_labels_change_where_gpus_are_divided(woken: Woken) -> None:
+    divider = Key("GpuDivision", "", "")
+    node = fake_gpu_node()
+    woken.wakes.node_changed("ADDED", node)
+    assert woken.take() == []
+    woken.wakes.follow_nodes(divider)
+    assert woken.take() == [divider]
+    woken.wakes.node_changed("MODIFIED", node)
+    assert woken.take() == [divider]
+    woken.wakes.node_changed("MODIFIED", node)
+    assert woken.take() == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from council_operator.plan import health
+from council_operator.plan.gpu.division import explain_division
 from council_operator.plan.gpu.holdings import read_holding
 from council_operator.plan.gpu.nodes import read_offers
 from council_operator.plan.gpu.placing import Demand, GpuPlan, ServerId, Stage, plan_gpus
@@ -36,7 +37,9 @@ def plan_observed(
         if (holding := read_holding(body)) and (server in demands or body["spec"].get("replicas"))
     ]
     offers = None if observed.nodes is None else read_offers(observed.nodes)
-    return plan_gpus(demands.values(), holdings, offers, settings.gpu_overhead_mib)
+    division = settings.gpu_division
+    told = explain_division(division, observed.nodes) if division and observed.nodes is not None else ""
+    return plan_gpus(demands.values(), holdings, offers, settings.gpu_overhead_mib, told)
 
 
 def asks_for_gpu(council: Body) -> bool:

@@ -99,13 +99,18 @@ class GpuPlan:
 
 
 def plan_gpus(
-    demands: Iterable[Demand], holdings: Iterable[Holding], offers: Iterable[Offer] | None, overhead_mib: int
+    demands: Iterable[Demand],
+    holdings: Iterable[Holding],
+    offers: Iterable[Offer] | None,
+    overhead_mib: int,
+    division: str = "",
 ) -> GpuPlan:
     """Return the plan.
 
     `offers` None means that nodes cannot be read: whole GPUs and MIG partitions are then given out unchecked, and
     slices refused, because nobody knows how large they are. What is held already stays where it is as long as its pool
-    has the units; the rest is given out first come, first served.
+    has the units; the rest is given out first come, first served. `division` is what the operator itself does about
+    slices, if anything: who lacks one is told that, and not what to apply.
     """
     ordered = sorted(demands, key=lambda demand: (demand.since_ms, demand.server))
     held = {one.server: one for one in holdings}
@@ -116,7 +121,7 @@ def plan_gpus(
     if offers is None:
         verdicts = {demand.server: _give_blindly(demand, overhead_mib) for demand in ordered}
     else:
-        desk = _Desk.open(offers, ordered, overhead_mib)
+        desk = _Desk.open(offers, ordered, overhead_mib, division)
         claims = sorted(
             (one for name, one in held.items() if name not in asleep), key=lambda one: (not one.is_live, one.server)
         )
@@ -133,16 +138,17 @@ class _Desk:
     offers: tuple[Offer, ...]
     demands: list[Demand]
     overhead_mib: int
+    division: str
     free: dict[Pool, dict[str, int]]
     nodes: dict[ServerId, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, offers: Iterable[Offer], demands: list[Demand], overhead_mib: int) -> "_Desk":
+    def open(cls, offers: Iterable[Offer], demands: list[Demand], overhead_mib: int, division: str) -> "_Desk":
         listed = tuple(sorted(offers))
         free: dict[Pool, dict[str, int]] = {}
         for offer in listed:
             free.setdefault(offer.pool, {})[offer.node] = offer.slices
-        return cls(listed, demands, overhead_mib, free)
+        return cls(listed, demands, overhead_mib, division, free)
 
     def keep(self, held: Holding) -> bool:
         """Set aside what a live Deployment holds; return whether the nodes still cover it."""
@@ -168,9 +174,11 @@ class _Desk:
 
     def _refuse(self, gpu: Gpu, fitting: list[Pool]) -> Refusal:
         left = [(offer.node, self.free[offer.pool][offer.node], offer) for offer in self.offers]
+        if self.division and gpu.sharing is Sharing.TIME_SLICING:
+            return Refusal(Reason.GPU_SLICES_UNAVAILABLE, words.explain_lack(gpu, left, fitting, self.division))
         alike = [demand.gpu for demand in self.demands if demand.gpu.sharing is gpu.sharing]
         config = words.propose_config(gpu, sum(other.slices for other in alike), self.offers)
-        message = words.explain_lack(gpu, left, fitting, config)
+        message = words.explain_lack(gpu, left, fitting, words.advise(gpu, fitting, config))
         return Refusal(Reason.GPU_SLICES_UNAVAILABLE, message, config.text if config else "")
 
     def _take(self, server: ServerId, pool: Pool, slices: int) -> bool:

@@ -36,10 +36,8 @@ def explain_shortage(shortages: list[str]) -> str:
     )
 
 
-def explain_lack(
-    gpu: Gpu, left: Iterable[tuple[str, int, Offer]], fitting: list[Pool], config: DeviceConfig | None
-) -> str:
-    """Return how much was asked for and how much each node has left, and what to do.
+def explain_lack(gpu: Gpu, left: Iterable[tuple[str, int, Offer]], fitting: list[Pool], advice: str) -> str:
+    """Return how much was asked for and how much each node has left, and then the advice.
 
     `left` holds node, units left and offer of everything that nodes offer; `fitting` the pools that would suit.
     """
@@ -50,10 +48,11 @@ def explain_lack(
     else:
         rows = [f"{node} has {offer.slices} x {offer.pool.resource} {offer.pool.sharing}" for node, _, offer in left]
     found = ", ".join(rows[:NODES_SHOWN]) + (f" and {len(rows) - NODES_SHOWN} more" if len(rows) > NODES_SHOWN else "")
-    return f"{asked}; {found or 'no node offers any GPU'}: {_advise(gpu, fitting, config)}"
+    return f"{asked}; {found or 'no node offers any GPU'}: {advice}"
 
 
-def _advise(gpu: Gpu, fitting: list[Pool], config: DeviceConfig | None) -> str:
+def advise(gpu: Gpu, fitting: list[Pool], config: DeviceConfig | None) -> str:
+    """Return what to do about a lack of GPUs."""
     if config:
         return (
             "apply the ConfigMap in status.gpuPlan.configMap and label the nodes "

@@ -150,3 +150,11 @@ async def test_an_object_that_is_itself_at_fault_is_told_apart(
     with pytest.raises(KubernetesError) as other:
         await client.apply(body, "manager")
     assert not isinstance(other.value, InvalidError)
+
+
+async def test_a_contribution_takes_nothing_from_others_and_a_node_has_no_namespace(
+    server: tuple[FakeApiServer, KubernetesClient],
+) -> None:
+    fake, client = server
+    await client.contribute({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}}, "sharing")
+    assert fake.requests[0][1] == "/api/v1/nodes/a?fieldManager=sharing&force=false"

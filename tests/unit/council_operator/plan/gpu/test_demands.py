@@ -1,9 +1,12 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from council_operator.plan.gpu.demands import asks_for_gpu, plan_observed
-from council_operator.plan.gpu.placing import GpuPlan
+from council_operator.plan.gpu.placing import GpuPlan, Refusal
+from council_operator.plan.observed import GpuObserved
+from council_operator.plan.settings import GpuDivision
 from fakes.bodies import NOW_MS, SETTINGS, VLLM, council, council_spec
 from fakes.fake_nodes import fake_gpu_node
 from fakes.fake_world import FakeWorld
@@ -206,3 +209,16 @@ def test_a_valid_plan_says_what_was_checked(nodes: Body, weights: Body, words: s
     world = world_of(council(council_spec(on_gpu(weights=weights))), nodes=[nodes])
     world.settle()
     assert words in conditions(world)["GPUPlanValid"]["message"]
+
+
+def test_who_lacks_a_slice_is_told_what_the_operator_does_and_not_what_to_apply() -> None:
+    division = GpuDivision((("pool", "shared"),), slices=4, config_map="sharing", namespace="gpu-operator")
+    node = fake_gpu_node()
+    node["metadata"]["labels"]["pool"] = "shared"
+    found = GpuObserved(councils=(council(council_spec(on_gpu())),), deployments=(), pods=(), nodes=(node,))
+    (refusal,) = plan_observed(found, frozenset(), replace(SETTINGS, gpu_division=division), 0).verdicts.values()
+    assert isinstance(refusal, Refusal)
+    assert (
+        "the operator divides the GPUs of nodes with pool=shared into 4 slices each: fake-gpu-a is" in refusal.message
+    )
+    assert refusal.config_map == ""

@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from council_operator.plan.gpu.nodes import SHARED, read_offers
-from council_operator.plan.gpu.words import explain_lack, propose_config
+from council_operator.plan.gpu.nodes import SHARED, Offer, Pool, read_offers
+from council_operator.plan.gpu.words import DeviceConfig, advise, explain_lack, propose_config
 from deliberation.api.v1alpha1.council_models import Gpu, Sharing
 from fakes.fake_nodes import fake_gpu_node
 
@@ -51,19 +51,23 @@ def test_no_configuration_divides_whole_gpus_partitions_or_devices_of_others(gpu
 
 def test_no_configuration_makes_gpus_where_there_are_none() -> None:
     assert propose_config(SLICED, 4, ()) is None
-    assert "no node offers any GPU: add a node" in explain_lack(SLICED, [], [], None)
+    assert "no node offers any GPU: add a node" in told(SLICED, [], [], None)
 
 
 def test_a_lack_tells_what_each_node_has_and_not_too_much_of_it() -> None:
     offers = read_offers([fake_gpu_node(f"n{index}") for index in range(6)])
-    text = explain_lack(Gpu(), [(offer.node, 0, offer) for offer in offers], [offers[0].pool], None)
+    text = told(Gpu(), [(offer.node, 0, offer) for offer in offers], [offers[0].pool], None)
     assert text.startswith("asked for 1 x nvidia.com/gpu with sharing Exclusive; n0 has 0 of 1 left, n1 has 0 of 1")
     assert text.endswith("and 2 more: free some, or add a node")
-    other = explain_lack(SLICED, [(offers[0].node, 1, offers[0])], [], propose_config(SLICED, 4, offers[:1]))
+    other = told(SLICED, [(offers[0].node, 1, offers[0])], [], propose_config(SLICED, 4, offers[:1]))
     assert "n0 has 1 x nvidia.com/gpu Exclusive" in other
     assert "label the nodes nvidia.com/device-plugin.config=time-slicing-4" in other
 
 
 def test_missing_partitions_are_made_by_another_label() -> None:
     gpu = Gpu(sharing=Sharing.MIG, resource_name="nvidia.com/mig-1g.10gb")
-    assert "nvidia.com/mig.config" in explain_lack(gpu, [], [], None)
+    assert "nvidia.com/mig.config" in told(gpu, [], [], None)
+
+
+def told(gpu: Gpu, left: list[tuple[str, int, Offer]], fitting: list[Pool], config: DeviceConfig | None) -> str:
+    return explain_lack(gpu, left, fitting, advise(gpu, fitting, config))
