@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,13 @@ class RunnerProcess:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def kill_driver(self) -> None:
+        """End the driver below it with SIGKILL; it starts another."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        (driver,) = children.read_text().split()
+        os.kill(int(driver), signal.SIGKILL)
 
     def terminate(self) -> int:
         """End it with SIGTERM, and return its exit code."""

@@ -7,6 +7,8 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -244,6 +246,46 @@ async def test_d4_d9_a_driver_killed_in_the_middle_changes_no_result_and_repeats
         assert summarise(task, standing) == undisturbed
         assert server.arrived == CALLS
         assert server.model.counts["repeats"] == 0
+
+
+async def test_a_driver_that_crashes_comes_back_to_its_seats_and_repeats_no_call(
+    own_runner: RunnerProcess, undisturbed: tuple[Any, ...]
+) -> None:
+    async with own_bus(own_runner) as own, serving(hold=True) as server:
+        own_runner.start()
+        task = build(server)
+        await own.publish_task(run_of(task), own_runner.runner, task)
+        await server.wait_for_calls(SEATS)
+        own_runner.kill_driver()
+        server.may_answer.set()
+        standing = await wait_for(own, task, lambda standing: standing.verdict is not None)
+        assert summarise(task, standing) == undisturbed
+        assert server.arrived == CALLS
+
+
+async def test_d12_the_next_runner_starts_beside_the_old_one_and_goes_on_with_its_tasks(
+    own_runner: RunnerProcess, tmp_path: Path, undisturbed: tuple[Any, ...]
+) -> None:
+    """The ancestor had to be scaled to zero first: its consumer could be bound to one process only."""
+    async with own_bus(own_runner) as own, serving(hold=True) as server:
+        own_runner.start()
+        task = build(server)
+        await own.publish_task(run_of(task), own_runner.runner, task)
+        await server.wait_for_calls(SEATS)
+        idle = asyncio.Event()
+        beats = await own.watch_heartbeats(lambda _, beat: idle.set() if beat.running == 0 else None)
+        successor = replace(own_runner, folder=tmp_path)
+        successor.start()
+        try:
+            await idle.wait()  # the old one is at work: this is the new one, and it has bound the consumer
+            await beats.stop()
+            own_runner.kill()
+            server.may_answer.set()
+            standing = await wait_for(own, task, lambda standing: standing.verdict is not None)
+            assert summarise(task, standing) == undisturbed
+            assert server.arrived == CALLS
+        finally:
+            successor.end()
 
 
 async def test_a_runner_that_is_asked_to_end_hands_its_task_over(own_runner: RunnerProcess) -> None:

@@ -46,12 +46,13 @@ ALL = (TASKS, LEDGER, DEAD)
 class TaskConsumer:
     """The durable pull consumer through which one runner takes its tasks.
 
-    No backoff list: the server would shorten the first acknowledgement wait to its first element.
+    No backoff list: the server would shorten the first acknowledgement wait to its first element. That wait is how long
+    the tasks of a lost driver lie idle; a driver at work renews it every few seconds.
     """
 
     durable: str
     filter_subject: str
-    ack_wait_seconds: int = 60
+    ack_wait_seconds: int = 20
     max_deliver: int = 4
     inactive_threshold_seconds: int = DAY_SECONDS
 

@@ -24,8 +24,8 @@ from deliberation.runner.persist import persist
 TAKE_SECONDS = 30.0
 """How long one request for a task waits at the bus."""
 
-PROGRESS_MS = 15_000
-"""How often the bus is told that a task is in work; it would deliver it again after 60 s of silence."""
+PROGRESS_MS = 5_000
+"""How often the bus is told that a task is in work; it would deliver it again after 20 s of silence."""
 
 RETRY_MS = 2_000
 """Pause after the bus failed, and for each delivery so far before a failed task is delivered again."""
