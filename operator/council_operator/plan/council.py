@@ -163,7 +163,8 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
 
 def _is_over(ray_job: Body, observed: CouncilObserved) -> bool:
     """Return whether a runner will never take a task again."""
-    return health.read_runner(ray_job) is RunnerState.ENDED or health.has_lost_its_head(ray_job, observed.pods)
+    has_ended = health.read_runner(ray_job) is RunnerState.ENDED
+    return has_ended or health.is_forgotten(ray_job, observed.pods, observed.now_ms)
 
 
 def _apply_credentials(observed: CouncilObserved, settings: RenderSettings) -> Iterator[Action]:

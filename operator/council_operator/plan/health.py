@@ -13,6 +13,9 @@ Body = dict[str, Any]
 START_INTERVAL_SECONDS = 120.0
 """A runner that ends at once is started again at most this often; one that lived longer is replaced at once."""
 
+RESUBMIT_SECONDS = 60.0
+"""How long after a lost head was started again KubeRay may take to submit the job to it: usually some 10 seconds."""
+
 
 class RunnerState(Enum):
     """What a RayJob is worth to us."""
@@ -46,19 +49,35 @@ def read_runner(ray_job: Body | None) -> RunnerState:
 def has_lost_its_head(ray_job: Body, pods: tuple[Body, ...]) -> bool:
     """Return whether the head of a runner's Ray cluster is younger than its job, which died with the head before.
 
-    Ray keeps jobs in the head's memory. KubeRay starts a head again and calls the job running for minutes more.
+    Ray keeps jobs in the head's memory. KubeRay starts a head again, finds that the new one does not know the job, and
+    submits it once more; until then it calls the job running.
     """
+    return _find_new_head_ms(ray_job, pods) is not None
+
+
+def is_forgotten(ray_job: Body, pods: tuple[Body, ...], now_ms: int) -> bool:
+    """Return whether KubeRay has not submitted a job again long after its head was lost.
+
+    It backs off while a head does not answer, and so may come back late.
+    """
+    since_ms = _find_new_head_ms(ray_job, pods)
+    return since_ms is not None and now_ms - since_ms > RESUBMIT_SECONDS * 1000
+
+
+def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
+    """Return when the head was started that does not know the job; None when the head is the one that got the job."""
     started = ray_job.get("status", {}).get("rayJobInfo", {}).get("startTime")
     if not started:
-        return False
+        return None
     labels_of_head = {labels.INSTANCE_LABEL: ray_job["metadata"]["name"], "ray.io/node-type": "head"}
-    return any(
-        parse_time_ms(since) > parse_time_ms(started)
+    heads_ms = [
+        parse_time_ms(since)
         for pod in pods
         if labels_of_head.items() <= pod["metadata"].get("labels", {}).items()
         for container in pod.get("status", {}).get("containerStatuses", ())
         if (since := container.get("state", {}).get("running", {}).get("startedAt"))
-    )
+    ]
+    return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)
 
 
 def seconds_until_restart(ray_job: Body, now_ms: int) -> float:

@@ -19,6 +19,12 @@ SECRETS_DIRECTORY = "/var/run/council/secrets"
 STARTED_WORKERS = "2"
 """Worker processes that Ray starts in advance. Seats reserve no CPU, so it bounds nothing."""
 
+HEALTH_PORT = 52365
+"""Port of Ray's agent on each node; it answers for the raylet and, on the head, for the GCS (Ray 2.53 or newer)."""
+
+STARTUP_SECONDS = 300
+"""How long Ray may take to answer at all."""
+
 _READABLE_BY_GROUP = 0o440
 
 
@@ -49,6 +55,7 @@ def render_ray_job(
             ),
         ],
         "securityContext": pods.container_security(),
+        **_probes(),
     }
     volumes: list[Body] = [
         {"name": "tmp", "emptyDir": {}},
@@ -76,6 +83,19 @@ def render_ray_job(
         },
     }
     return labels.seal({**body, "spec": spec})
+
+
+def _probes() -> Body:
+    """Return probes that find a dead Ray within a minute, and a ready one at once.
+
+    KubeRay's own wait ten seconds before the first look, and call a node that answers no more alive for ten minutes.
+    """
+    health = {"httpGet": {"path": "/api/healthz", "port": HEALTH_PORT}, "timeoutSeconds": 5}
+    return {
+        "startupProbe": {**health, "periodSeconds": 2, "failureThreshold": STARTUP_SECONDS // 2},
+        "readinessProbe": {**health, "periodSeconds": 5, "failureThreshold": 3},
+        "livenessProbe": {**health, "periodSeconds": 10, "failureThreshold": 6},
+    }
 
 
 def _pod_labels(own: dict[str, str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
         return Finding(TYPE, status=False, reason=Reason.KUBERAY_NOT_INSTALLED, message=text)
     ray_job = observed.ray_jobs.get(name)
     if ray_job is not None and health.has_lost_its_head(ray_job, observed.pods):
-        text = f"the head pod of RayJob {name} was lost, and the runner with it; another runner is started"
+        text = f"the head pod of RayJob {name} was lost, and the runner with it; KubeRay starts it on the next head"
         return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
     match health.read_runner(ray_job):
         case RunnerState.ABSENT:
@@ -77,10 +77,22 @@ def _explain_end(observed: CouncilObserved, name: str, ray_job: Body) -> str:
     deployment = status.get("jobDeploymentStatus", "")
     if deployment == "ValidationFailed":
         return f"KubeRay refuses RayJob {name}: {shorten(str(status.get('message', '')), 250)}"
-    reason = f" ({status['reason']})" if status.get("reason") else ""
+    reason = f" ({status['reason']}{_explain_reason(status['reason'])})" if status.get("reason") else ""
     every = round(health.START_INTERVAL_SECONDS)
     look = f"kubectl -n {observed.body['metadata']['namespace']} describe rayjob {name}"
     return f"RayJob {name} is {deployment}{reason}; it is started anew, at most every {every} s; see {look}"
+
+
+def _explain_reason(reason: str) -> str:
+    """Return what a reason of KubeRay's means for a runner, where its name does not say it."""
+    meaning = {
+        "AppFailed": "the driver crashed again and again",
+        "SubmissionFailed": "the head did not take the job",
+        "JobStatusCheckTimeoutExceeded": "KubeRay could not ask the head for the job: can it reach port 8265 there?",
+        "PreRunningDeadlineExceeded": "the cluster did not start in time",
+        "JobDeploymentStatusTransitionGracePeriodExceeded": "the job had ended, and KubeRay noticed late",
+    }.get(reason)
+    return f": {meaning}" if meaning else ""
 
 
 def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Finding:

@@ -219,11 +219,15 @@ def test_an_ended_runner_is_replaced(status: Body) -> None:
     assert "RayJob" in applied(world.reconcile_council("architects"))
 
 
-def test_a_runner_whose_head_was_lost_is_replaced_although_kuberay_calls_it_running() -> None:
+def test_a_runner_whose_head_was_lost_is_left_to_kuberay_and_then_replaced() -> None:
     world = ready_world()
     world.pass_time(3600)
     world.beat()
     world.lose_heads()
+    world.pass_time(60)
+    world.beat()
+    assert changes(world.reconcile_council("architects")) == []
+    world.pass_time(1)
     plan = world.reconcile_council("architects")
     assert [type(action) for action in changes(plan)] == [Delete]
     assert "RayJob" in applied(world.reconcile_council("architects"))

@@ -20,6 +20,11 @@ Body = dict[str, Any]
         ({"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, RunnerState.RUNNING),
         ({"jobDeploymentStatus": "Running", "jobStatus": "STOPPED"}, RunnerState.STARTING),
         ({"jobDeploymentStatus": "Failed", "jobStatus": "RUNNING"}, RunnerState.ENDED),
+        (
+            {"jobDeploymentStatus": "Failed", "jobStatus": "", "reason": "JobStatusCheckTimeoutExceeded"},
+            RunnerState.ENDED,
+        ),
+        ({"jobDeploymentStatus": "Waiting"}, RunnerState.STARTING),
         ({"jobDeploymentStatus": "Complete", "jobStatus": "STOPPED"}, RunnerState.ENDED),
         ({"jobDeploymentStatus": "ValidationFailed"}, RunnerState.ENDED),
     ],
@@ -52,6 +57,15 @@ def head_of(runner: str, started_at: str | None) -> Body:
 def test_a_job_dies_with_its_head(info: Body, pods: tuple[Body, ...], *, is_lost: bool) -> None:
     ray_job = {"metadata": {"name": "runner-1"}, "status": {"rayJobInfo": info}}
     assert health.has_lost_its_head(ray_job, pods) is is_lost
+
+
+@pytest.mark.parametrize(
+    ("head_started_at", "is_forgotten"),
+    [("2026-09-21T14:12:00Z", False), ("2026-09-21T14:12:20Z", False), ("2026-09-21T14:12:19Z", True)],
+)
+def test_kuberay_has_a_minute_to_submit_the_job_to_the_next_head(head_started_at: str, *, is_forgotten: bool) -> None:
+    ray_job = {"metadata": {"name": "runner-1"}, "status": {"rayJobInfo": {"startTime": "2026-09-21T14:12:10Z"}}}
+    assert health.is_forgotten(ray_job, (head_of("runner-1", head_started_at),), NOW_MS) is is_forgotten
 
 
 @pytest.mark.parametrize(

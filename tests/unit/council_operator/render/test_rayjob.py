@@ -23,6 +23,18 @@ def test_the_runner_is_one_warm_job_that_kuberay_neither_ends_nor_repeats() -> N
     assert "workerGroupSpecs" not in CLUSTER
 
 
+def test_a_head_that_answers_no_more_is_started_again_within_a_minute_or_so() -> None:
+    alive, ready = CONTAINER["livenessProbe"], CONTAINER["readinessProbe"]
+    assert alive["periodSeconds"] * alive["failureThreshold"] + alive["timeoutSeconds"] <= 65
+    assert alive["httpGet"] == ready["httpGet"] == {"path": "/api/healthz", "port": 52365}
+    assert "initialDelaySeconds" not in ready
+
+
+def test_a_head_that_starts_slowly_is_left_to_start() -> None:
+    start = CONTAINER["startupProbe"]
+    assert start["periodSeconds"] * start["failureThreshold"] >= 300
+
+
 def test_ray_is_guarded_by_a_token() -> None:
     assert CLUSTER["authOptions"] == {"mode": "token"}
     assert CLUSTER["rayVersion"] == "2.60.0"

@@ -79,8 +79,27 @@ def test_a_failed_runner_says_why_without_its_log() -> None:
     world.end_runners({"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": log})
     _, finding = summary(world)
     assert finding.reason == "RunnerFailed"
-    assert "is Failed (AppFailed)" in finding.message
+    assert "is Failed (AppFailed: the driver crashed again and again); it is started anew" in finding.message
     assert "hello" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            {"jobDeploymentStatus": "Failed", "jobStatus": "RUNNING", "reason": "JobStatusCheckTimeoutExceeded"},
+            "is Failed (JobStatusCheckTimeoutExceeded: KubeRay could not ask the head for the job",
+        ),
+        ({"jobDeploymentStatus": "Complete", "jobStatus": "STOPPED"}, "is Complete; it is started anew"),
+        ({"jobDeploymentStatus": "Failed", "reason": "NewInKubeRay"}, "is Failed (NewInKubeRay); it is started anew"),
+    ],
+)
+def test_every_end_of_a_runner_is_told_with_what_follows(status: Body, words: str) -> None:
+    world = world_of()
+    world.end_runners(status)
+    _, finding = summary(world)
+    assert finding.reason == "RunnerFailed"
+    assert words in finding.message
 
 
 def test_a_refused_runner_shows_kuberays_words() -> None:
