@@ -84,7 +84,7 @@ def answer_of(command: str, *arguments: str) -> str:
 
 
 def prepare(tour: Tour) -> tuple[Kubectl, str]:
-    """Bring up a cluster that holds the images; return the way to it and the digest of the operator's image."""
+    """Bring up a cluster that holds the images; return the way to it and the digests of our images."""
     with step(f"1/5 A Kubernetes cluster named {tour.cluster}, with KubeRay"):
         hack("cluster", "up", "--name", tour.cluster)
         kubectl = Kubectl(Path(answer_of("cluster", "kubeconfig", "--name", tour.cluster)))
@@ -92,13 +92,13 @@ def prepare(tour: Tour) -> tuple[Kubectl, str]:
         hack("images", "build", *tour.images)
         archives = [answer_of("images", "path", name) for name in tour.images]
         hack("cluster", "load-image", "--name", tour.cluster, *archives)
-    return kubectl, Path(archives[0]).stem
+    return kubectl, "-".join(Path(archive).stem for archive in archives[:2])
 
 
 def install(kubectl: Kubectl, image_digest: str) -> None:
     """Install or upgrade the operator by its chart.
 
-    `image_digest` becomes an annotation of the operator's pod: a rebuilt image keeps its tag, and the pod must change.
+    A rebuilt image keeps its tag. `image_digest`, another one then, rolls the operator and all that runs of it.
 
     Raises:
         DemoError: it does not become ready.
@@ -111,6 +111,7 @@ def install(kubectl: Kubectl, image_digest: str) -> None:
                 *("--wait", "--timeout", "5m"),
                 *("--set", "images.nats=council-operator/nats:2.15.1"),
                 *("--set-string", f"operator.podAnnotations.image={image_digest}"),
+                *("--set-string", f"images.revision={image_digest}"),
             ],
             check=False,
             capture_output=True,

@@ -52,6 +52,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
                 vllm_cpu=_require(environment, "COUNCIL_IMAGE_VLLM_CPU"),
                 pull_policy=environment.get("COUNCIL_IMAGE_PULL_POLICY") or Images.pull_policy,
                 pull_secrets=_names(environment, "COUNCIL_IMAGE_PULL_SECRETS"),
+                revision=environment.get("COUNCIL_IMAGE_REVISION") or "",
             ),
             bus_url=environment.get("COUNCIL_RUNNER_BUS_URL") or bus_url,
             bus_user=environment.get("COUNCIL_RUNNER_BUS_USER") or "",

@@ -52,10 +52,15 @@ def test_environment_is_what_the_operator_reads(defaults: Objects, tmp_path: Pat
 
 
 def test_pods_of_councils_are_made_as_the_values_say(tmp_path: Path) -> None:
-    values = ("images.pullPolicy=Always", "images.pullSecrets={mine,yours}", "runner.resources.limits.cpu=4")
+    values = (
+        "images.pullPolicy=Always",
+        "images.pullSecrets={mine,yours}",
+        "runner.resources.limits.cpu=4",
+        "images.revision=b7",
+    )
     settings = settings_of(render(*values), tmp_path).render
     assert (settings.images.pull_policy, settings.images.pull_secrets) == ("Always", ("mine", "yours"))
-    assert settings.runner.cpu_limit == "4"
+    assert (settings.runner.cpu_limit, settings.images.revision) == ("4", "b7")
 
 
 def test_runners_may_reach_the_bus_by_another_address(tmp_path: Path) -> None:

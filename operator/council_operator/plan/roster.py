@@ -121,9 +121,15 @@ def _find_server(model: CouncilModel, council_uid: str, settings: RenderSettings
         "kind": type(declaration).__name__,
         "declaration": declaration.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_THE_SERVERS),
         "image": image,
+        **_revision(settings, is_ours=image == settings.images.operator),
         "council": council_uid if model.dedicated else "",
     }
     return Server(names.server_name(content), declaration, image)
+
+
+def _revision(settings: RenderSettings, *, is_ours: bool) -> Body:
+    """Return what tells builds of one of our own images apart that have the same name; nothing for others' images."""
+    return {"revision": settings.images.revision} if is_ours and settings.images.revision else {}
 
 
 def _vllm_image(model: VllmModel, settings: RenderSettings) -> str:
@@ -183,6 +189,7 @@ def _runner_declaration(
 ) -> Body:
     return {
         "image": image,
+        **_revision(settings, is_ours=image == settings.images.runner),
         "maxConcurrentDeliberations": spec.runner.max_concurrent_deliberations,
         "secrets": list(secrets),
         "bus": [settings.bus_url, settings.bus_user],

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Images:
     """Container images. `vllm` and `vllm_cpu` are defaults that a Council may override; so is `runner`.
 
-    `pull_secrets` are names of Secrets, looked up in the namespace of each Council.
+    `pull_secrets` are names of Secrets, looked up in the namespace of each Council. `revision` is any text that changes
+    when our own images were built anew under the same names: runners and simulated servers then roll.
     """
 
     operator: str
@@ -16,6 +17,7 @@ class Images:
     vllm_cpu: str
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
+    revision: str = ""
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,16 @@ def test_pods_of_councils_follow_the_images_settings(environment: dict[str, str]
     assert read_settings(environment).render.images.pull_policy == "IfNotPresent"
     assert read_settings(environment).render.images.pull_secrets == ()
     images = read_settings(
-        environment | {"COUNCIL_IMAGE_PULL_POLICY": "Never", "COUNCIL_IMAGE_PULL_SECRETS": "mine,yours"}
+        environment
+        | {
+            "COUNCIL_IMAGE_PULL_POLICY": "Never",
+            "COUNCIL_IMAGE_PULL_SECRETS": "mine,yours",
+            "COUNCIL_IMAGE_REVISION": "b7",
+        }
     ).render.images
     assert images.pull_policy == "Never"
     assert images.pull_secrets == ("mine", "yours")
+    assert images.revision == "b7"
 
 
 def test_the_runners_resources_can_be_stated(environment: dict[str, str]) -> None:

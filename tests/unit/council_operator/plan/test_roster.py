@@ -119,6 +119,16 @@ def test_d11_what_a_runner_needs_makes_another_runner(change: Body) -> None:
     assert roster_of({**council_spec(), **change}).runner != roster_of(council_spec()).runner
 
 
+def test_an_image_built_anew_under_its_old_tag_rolls_what_runs_of_it_and_nothing_else() -> None:
+    rebuilt = replace(SETTINGS, images=replace(SETTINGS.images, revision="sha256:2"))
+    ours, foreign = council_spec(SIMULATED), council_spec(VLLM, runner={"image": "mine"})
+    before, after = roster_of(ours), build_roster(council(ours), rebuilt)
+    assert before.runner != after.runner
+    assert before.servers[0].name != after.servers[0].name
+    assert roster_of(foreign).servers == build_roster(council(foreign), rebuilt).servers
+    assert roster_of(foreign).runner == build_roster(council(foreign), rebuilt).runner
+
+
 def test_seats_roles_and_sampling_disturb_neither_server_nor_runner() -> None:
     spec = council_spec(seats=7)
     spec["members"][0] |= {"role": "QA", "instructions": "Doubt.", "sampling": {"temperatureMilli": 1}}
