@@ -1,0 +1,147 @@
+"""`hack/campaign`: kills and cuts everything in the middle of many Deliberations, and compares with undisturbed ones.
+
+Needs a cluster of `hack/cluster up` with the operator installed by its chart. The same questions are asked again for
+each strike; whatever is struck, they must end with the same ranking.
+"""
+
+import argparse
+import math
+import os
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+from demonstration.kubectl import Kubectl, is_true
+from fault_campaign import batches
+from fault_campaign.containers import Containers, NoContainerError
+from fault_campaign.faults import CUT_SECONDS, FAULTS, Target
+from fault_campaign.judging import LARGEST_WAVE, Batch, Campaign, judge
+
+READY_SECONDS = 600
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "fault-campaign.md"
+
+INTRODUCTION = """\
+# What dies, and what becomes of it
+
+Written by `hack/campaign`, which asks a Council of three seats the same questions again and again, strikes at a random
+moment in the middle of each batch, and compares every Deliberation with its undisturbed twin. KubeRay, Ray, NATS and
+the operator are real; the model is simulated and takes {latency} ms for an answer. Kills are SIGKILL, of pods from
+outside of the container; a cut drops every packet between two pods for {shortest:.0f} to {longest:.0f} seconds.
+"""
+
+CLOSING = """\
+
+{date}, seed {seed}, {cores} cores. {total} Deliberations in {strikes} strikes, {batch} at once; undisturbed, a batch
+took {seconds:.0f} s. {verdict}
+
+"Calls repeated" are calls of the model that were made again because their answer was lost on the way (by the ledgers).
+Each Deliberation can lose at most the {wave} calls that it has in flight when something dies.
+"""
+
+
+def main() -> int:
+    """Run the campaign, and return 1 when a Deliberation is not as it must be."""
+    wanted = read_arguments()
+    containers = Containers.of(wanted.cluster)
+    kubectl = Kubectl(containers.kubeconfig, f"campaign-{uuid4().hex[:6]}")
+    kubectl.run("create", "namespace", kubectl.namespace)
+    try:
+        campaign = run(kubectl, containers, wanted)
+    finally:
+        with suppress(Exception):
+            kubectl.run("delete", "deliberations,councils", "--all", "--wait", "--timeout=120s", seconds=130)
+        kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false")
+    page = write_page(campaign)
+    print(f"\n{page}")
+    if wanted.write:
+        PAGE.write_text(page)
+    return 1 if find_faults(campaign) else 0
+
+
+def read_arguments() -> argparse.Namespace:
+    """Return what is asked for."""
+    parser = argparse.ArgumentParser(prog="hack/campaign", description=__doc__)
+    parser.add_argument("--cluster", default="default", help="name of the cluster (default: %(default)s)")
+    parser.add_argument("--deliberations", type=int, default=200, help="at least so many, all strikes together")
+    parser.add_argument("--batch", type=int, default=16, help="Deliberations at a time, for one strike (%(default)s)")
+    parser.add_argument("--faults", nargs="*", choices=FAULTS, metavar="FAULT", help=f"of {', '.join(FAULTS)}")
+    parser.add_argument("--workers", type=int, default=0, help="Ray workers beside the head (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments and the victims (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    return parser.parse_args()
+
+
+def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) -> Campaign:
+    """Ask without a strike, and then once for each strike."""
+    kubectl.apply(batches.council(workers=wanted.workers))
+    await_ready(kubectl)
+    batches.run(kubectl, "warm", 4, strike=None)
+    campaign = Campaign(batches.run(kubectl, "calm", wanted.batch, strike=None), wanted.seed)
+    print(f"undisturbed: {wanted.batch} Deliberations in {campaign.undisturbed.seconds:.0f} s", flush=True)
+    names = wanted.faults or [name for name in FAULTS if name != "worker" or wanted.workers]
+    rounds = math.ceil(wanted.deliberations / (wanted.batch * len(names)))
+    dice = Random(wanted.seed)  # noqa: S311 - a campaign that can be repeated
+    for number, name in enumerate(names * rounds, 1):
+        await_ready(kubectl)
+        batch = strike_once(kubectl, Target(kubectl, containers, dice), f"b{number}", name, campaign.undisturbed)
+        campaign.batches.append(batch)
+        found = judge(batch, campaign.undisturbed)
+        told = "; ".join(found.faults) or "all as undisturbed"
+        print(
+            f"{name}: {batch.unfinished} of {len(batch.bodies)} unfinished at the strike, {batch.seconds:.0f} s, "
+            f"{found.repeated} calls repeated; {told}",
+            flush=True,
+        )
+    return campaign
+
+
+def strike_once(kubectl: Kubectl, target: Target, prefix: str, name: str, undisturbed: Batch) -> Batch:
+    """Return how a batch ended that was struck at a random moment of its middle."""
+    fault = FAULTS[name]
+
+    def strike() -> None:
+        try:
+            fault.strike(target)
+        except NoContainerError as error:
+            raise SystemExit(f"{name}: {error}") from None
+
+    after = target.dice.uniform(0.1, 0.8) * undisturbed.seconds
+    batch = batches.run(kubectl, prefix, len(undisturbed.bodies), after=after, strike=strike)
+    return Batch(batch.bodies, batch.ledgers, batch.seconds, name, batch.unfinished)
+
+
+def await_ready(kubectl: Kubectl) -> None:
+    """Return as soon as the Council is Ready."""
+    kubectl.wait_for("councils", batches.COUNCIL, lambda body: is_true(body, "Ready"), seconds=READY_SECONDS)
+
+
+def find_faults(campaign: Campaign) -> list[str]:
+    """Return what is wrong with any batch."""
+    return [fault for batch in campaign.batches for fault in judge(batch, campaign.undisturbed).faults]
+
+
+def write_page(campaign: Campaign) -> str:
+    """Return docs/fault-campaign.md."""
+    faults = find_faults(campaign)
+    shortest, longest = CUT_SECONDS
+    closing = CLOSING.format(
+        date=datetime.now(UTC).date().isoformat(),
+        seed=campaign.seed,
+        cores=os.cpu_count(),
+        total=sum(len(batch.bodies) for batch in campaign.batches),
+        strikes=len(campaign.batches),
+        batch=len(campaign.undisturbed.bodies),
+        seconds=campaign.undisturbed.seconds,
+        verdict="All were as undisturbed." if not faults else f"Not as it must be: {'; '.join(faults)}.",
+        wave=LARGEST_WAVE,
+    )
+    table = campaign.tabulate({name: (fault.what, fault.expects) for name, fault in FAULTS.items()})
+    latency = batches.LATENCY_MILLISECONDS
+    return f"{INTRODUCTION.format(latency=latency, shortest=shortest, longest=longest)}\n{table}\n{closing}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Asks a Council many questions at once, strikes in their middle, and collects what they came to."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.world import bus
+from deliberation.protocol import streams, subjects
+from demonstration.kubectl import Body, Kubectl
+from demonstration.story import is_finished
+from fault_campaign.judging import Batch
+
+COUNCIL = "campaign"
+TIMEOUT_SECONDS = 900
+LATENCY_MILLISECONDS = 1000
+CONCURRENT = 32
+
+
+def council(*, workers: int) -> Body:
+    """Return the Council: three seats on a model that only pretends, and answers after a while."""
+    return {
+        "apiVersion": "councils.dev/v1alpha1",
+        "kind": "Council",
+        "metadata": {"name": COUNCIL},
+        "spec": {
+            "models": [
+                {
+                    "name": "simulated",
+                    "simulated": {"accuracyPercent": 70, "latencyMilliseconds": LATENCY_MILLISECONDS, "seed": 1},
+                }
+            ],
+            "members": [{"name": "architect", "role": "Architect", "seats": 3, "modelRef": "simulated"}],
+            "runner": {
+                "maxConcurrentDeliberations": CONCURRENT,
+                **({"workers": {"min": workers, "max": workers}} if workers else {}),
+            },
+        },
+    }
+
+
+def question(prefix: str, number: int) -> Body:
+    """Return the Deliberation of that number: the same question and seed in every batch."""
+    return {
+        "apiVersion": "councils.dev/v1alpha1",
+        "kind": "Deliberation",
+        "metadata": {"name": f"{prefix}-{number:03}"},
+        "spec": {
+            "councilRef": {"name": COUNCIL},
+            "question": f"Which of our {number + 2} services should move to the new cluster first, and why?",
+            "strategy": {"type": "Panel"},
+            "timeoutSeconds": TIMEOUT_SECONDS,
+            "seed": number,
+        },
+    }
+
+
+@dataclass
+class Asked:
+    """A batch on its way. `done` is set when all have ended."""
+
+    kubectl: Kubectl
+    prefix: str
+    number: int
+
+    def __post_init__(self) -> None:
+        self.finished: dict[str, Body] = {}
+        self.done = threading.Event()
+
+    def follow(self) -> None:
+        """Note every Deliberation that has ended, until all have."""
+        until = time.monotonic() + TIMEOUT_SECONDS + 120
+        while time.monotonic() < until and not self.done.is_set():
+            for change in self.kubectl.watch("deliberations", seconds=60):
+                name = change.body["metadata"]["name"]
+                if name.startswith(f"{self.prefix}-") and is_finished(change.body):
+                    self.finished[name.removeprefix(f"{self.prefix}-")] = change.body
+                if len(self.finished) == self.number:
+                    break
+            if len(self.finished) == self.number:
+                self.done.set()
+
+
+def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strike: Callable[[], None] | None) -> Batch:
+    """Ask `number` questions at once, strike `after` so many seconds, and return how they ended.
+
+    Raises:
+        TimeoutError: one has not ended long after its deadline.
+    """
+    asked = Asked(kubectl, prefix, number)
+    follower = threading.Thread(target=asked.follow, daemon=True)
+    begin = time.monotonic()
+    bodies = [question(prefix, one) for one in range(number)]
+    kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies})
+    follower.start()
+    unfinished = 0
+    if strike:
+        time.sleep(after)
+        unfinished = number - len(asked.finished)
+        strike()
+    follower.join()
+    if not asked.done.is_set():
+        raise TimeoutError(f"{number - len(asked.finished)} Deliberations of batch {prefix} have not ended")
+    seconds = time.monotonic() - begin
+    ledgers = asyncio.run(read_ledgers(kubectl, asked.finished))
+    return Batch(dict(asked.finished), ledgers, seconds, unfinished=unfinished)
+
+
+async def read_ledgers(kubectl: Kubectl, bodies: dict[str, Body]) -> dict[str, dict[str, int]]:
+    """Return how many messages lie in each place of each Deliberation's ledger."""
+    found = {}
+    async with bus(kubectl) as client:
+        for name, body in bodies.items():
+            subject = subjects.ledger_of_deliberation(kubectl.namespace, body["metadata"]["uid"])
+            info = await client.jetstream().stream_info(streams.LEDGER.name, subjects_filter=subject)
+            found[name] = {key.rpartition(".ledger.")[2]: count for key, count in (info.state.subjects or {}).items()}
+    return found

@@ -1,0 +1,166 @@
+"""What can go wrong, each as one strike at a random moment. All of it is in `FAULTS`, by name."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from demonstration.kubectl import Body, Kubectl
+from fault_campaign.containers import Containers, NoContainerError
+
+SYSTEM = "council-system"
+KUBERAY = "kuberay-system"
+COMPONENT = "app.kubernetes.io/component"
+
+CUT_SECONDS = (3.0, 12.0)
+"""Shortest and longest time for which a network stays cut."""
+
+NODE_TYPE = "ray.io/node-type"
+SEAT = "ray::SeatActor"
+DRIVER = "deliberation.runner.serving"
+SUPERVISOR = "python -m deliberation.runner$"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster, the Council's namespace, and dice."""
+
+    kubectl: Kubectl
+    containers: Containers
+    dice: Random
+
+    def pods(self, namespace: str, selector: str) -> list[Body]:
+        """Return the pods with these labels that run.
+
+        Raises:
+            NoContainerError: there is none.
+        """
+        found = self.kubectl.within(namespace).find_all("pods", selector=selector)
+        running = [pod for pod in found if pod["status"].get("phase") == "Running"]
+        if not running:
+            raise NoContainerError(f"no pod with {selector} runs in namespace {namespace}")
+        return running
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault. `strike` returns when it is over; `expects` says what is lost by it, for the table."""
+
+    what: str
+    expects: str
+    strike: Callable[[Target], None]
+
+
+Where = Callable[[Target], tuple[str, str]]
+"""Namespace and label selector of the pods that are meant."""
+
+
+def head(target: Target) -> tuple[str, str]:
+    """Return where the head of the runner's Ray cluster is."""
+    return target.kubectl.namespace, f"{NODE_TYPE}=head"
+
+
+def worker(target: Target) -> tuple[str, str]:
+    """Return where the runner's Ray workers are."""
+    return target.kubectl.namespace, f"{NODE_TYPE}=worker"
+
+
+def model(target: Target) -> tuple[str, str]:
+    """Return where the model servers are."""
+    return target.kubectl.namespace, f"{COMPONENT}=model"
+
+
+def operator(_target: Target) -> tuple[str, str]:
+    """Return where the operator is."""
+    return SYSTEM, f"{COMPONENT}=operator"
+
+
+def nats(_target: Target) -> tuple[str, str]:
+    """Return where NATS is."""
+    return SYSTEM, f"{COMPONENT}=nats"
+
+
+def kuberay(_target: Target) -> tuple[str, str]:
+    """Return where KubeRay's operator is."""
+    return KUBERAY, "app.kubernetes.io/component=kuberay-operator"
+
+
+def kill_pod(where: Where) -> Callable[[Target], None]:
+    """Return the strike that kills one of the pods."""
+
+    def strike(target: Target) -> None:
+        target.containers.kill(target.dice.choice(target.pods(*where(target))))
+
+    return strike
+
+
+def kill_process(pattern: str, *, everywhere: bool = False) -> Callable[[Target], None]:
+    """Return the strike that kills one process of the runner: of the head, or of any node of its Ray cluster."""
+
+    def strike(target: Target) -> None:
+        namespace, selector = target.kubectl.namespace, NODE_TYPE if everywhere else f"{NODE_TYPE}=head"
+        found = [
+            (pod["metadata"]["name"], process)
+            for pod in target.pods(namespace, selector)
+            for process in _processes(target.kubectl, pod["metadata"]["name"], pattern)
+        ]
+        if not found:
+            raise NoContainerError(f"no process {pattern} runs in namespace {namespace}")
+        name, process = target.dice.choice(found)
+        target.kubectl.run("exec", name, "--", "kill", "-9", process)
+
+    return strike
+
+
+def _processes(kubectl: Kubectl, pod: str, pattern: str) -> list[str]:
+    return kubectl.run("exec", pod, "--", "bash", "-c", f"pgrep --full '{pattern}' | grep -vx $$ || true").split()
+
+
+def cut(where: Where, *others: Where) -> Callable[[Target], None]:
+    """Return the strike that cuts pods off others, at the others' end, for a while."""
+
+    def strike(target: Target) -> None:
+        pod = target.dice.choice(target.pods(*where(target)))
+        addresses = [str(one["status"]["podIP"]) for other in others for one in target.pods(*other(target))]
+        _cut(target, pod, addresses)
+
+    return strike
+
+
+def cut_off_api_server(where: Where) -> Callable[[Target], None]:
+    """Return the strike that cuts a pod off the API server for a while."""
+
+    def strike(target: Target) -> None:
+        service = target.kubectl.within("default").find("services", "kubernetes") or {}
+        slices = target.kubectl.within("default").find_all(
+            "endpointslices", selector="kubernetes.io/service-name=kubernetes"
+        )
+        addresses = [service["spec"]["clusterIP"]]
+        addresses += [address for one in slices for end in one["endpoints"] for address in end["addresses"]]
+        _cut(target, target.dice.choice(target.pods(*where(target))), addresses)
+
+    return strike
+
+
+def _cut(target: Target, pod: Body, addresses: Sequence[str]) -> None:
+    with target.containers.cut(pod, addresses):
+        time.sleep(target.dice.uniform(*CUT_SECONDS))
+
+
+FAULTS = {
+    "seat": Fault("kill -9 of a seat's actor", "its calls", kill_process(SEAT, everywhere=True)),
+    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", kill_process(DRIVER)),
+    "job": Fault(
+        "kill -9 of the Ray job, driver and all", "all calls: the cluster is made anew", kill_process(SUPERVISOR)
+    ),
+    "head": Fault("kill -9 of the head pod", "all calls", kill_pod(head)),
+    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", kill_pod(worker)),
+    "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", kill_pod(nats)),
+    "operator": Fault("kill -9 of the operator's pod", "nothing", kill_pod(operator)),
+    "model": Fault("kill -9 of the model's pod", "all calls", kill_pod(model)),
+    "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", cut(nats, head)),
+    "cut-runner-model": Fault("network cut between runner and model", "calls at most", cut(model, head)),
+    "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", cut(nats, operator)),
+    "cut-operator-api": Fault("network cut between operator and API server", "nothing", cut_off_api_server(operator)),
+    "cut-kuberay-head": Fault("network cut between KubeRay and the head", "nothing", cut(head, kuberay)),
+}
