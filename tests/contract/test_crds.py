@@ -145,7 +145,8 @@ def largest_deliberation() -> Body:
 
 def test_absent_fields_are_filled_in_at_every_depth(api_server: ApiServer) -> None:
     spec = api_server.apply(council())["spec"]
-    assert spec["runner"] == {"dedicated": False, "maxConcurrentDeliberations": 8}
+    workers = {"min": 0, "max": 0}
+    assert spec["runner"] == {"dedicated": False, "maxConcurrentDeliberations": 8, "workers": workers}
     assert spec["members"][0] == {
         **DEVELOPER,
         "seats": 1,
@@ -157,7 +158,8 @@ def test_absent_fields_are_filled_in_at_every_depth(api_server: ApiServer) -> No
 
 def test_a_half_given_object_is_completed(api_server: ApiServer) -> None:
     spec = api_server.apply(council(runner={"dedicated": True}))["spec"]
-    assert spec["runner"] == {"dedicated": True, "maxConcurrentDeliberations": 8}
+    workers = {"min": 0, "max": 0}
+    assert spec["runner"] == {"dedicated": True, "maxConcurrentDeliberations": 8, "workers": workers}
 
 
 @pytest.mark.parametrize(("body", "model"), [(council(), CouncilSpec), (deliberation(), DeliberationSpec)])

@@ -75,6 +75,12 @@ COUNCILS = [
         "weights come from one source: give at most one of hub, persistentVolumeClaim and image",
     ),
     Case(
+        "fewer workers than there are to be",
+        council(runner={"workers": {"min": 2, "max": 1}}),
+        "spec.runner.workers.min",
+        "min is more than max: give at least as much for max",
+    ),
+    Case(
         "weights outside the volume",
         volume("../m"),
         "persistentVolumeClaim.path",

@@ -297,7 +297,7 @@ class FakeWorld:
             name = body["metadata"]["name"]
             body["status"]["rayJobInfo"] = {"startTime": format_time(self.now_ms - 60_000)}
             head = {"app.kubernetes.io/instance": name, "ray.io/node-type": "head"}
-            running = {"state": {"running": {"startedAt": format_time(self.now_ms)}}}
+            running = {"name": "ray", "state": {"running": {"startedAt": format_time(self.now_ms)}}}
             self.pods.append({"metadata": {"name": "head", "labels": head}, "status": {"containerStatuses": [running]}})
 
     def end_runners(self, status: Body) -> None:

@@ -153,9 +153,8 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
         if health.seconds_until_restart(live, observed.now_ms) == 0:
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
-    concurrent = roster.spec.runner.max_concurrent_deliberations
     wanted = rayjob.render_ray_job(
-        roster.runner, roster.runner_image, roster.secrets, concurrent, observed.body, settings
+        roster.runner, roster.runner_image, roster.secrets, roster.spec.runner, observed.body, settings
     )
     if _differs({**wanted, "spec": {}}, live, observed):
         yield Apply(wanted, labels.field_manager(observed.body))

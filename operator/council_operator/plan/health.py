@@ -13,6 +13,9 @@ Body = dict[str, Any]
 START_INTERVAL_SECONDS = 120.0
 """A runner that ends at once is started again at most this often; one that lived longer is replaced at once."""
 
+RAY_CONTAINER = "ray"
+"""Name of the container in a runner's pods that is Ray; the head may have its autoscaler beside it."""
+
 RESUBMIT_SECONDS = 60.0
 """How long after a lost head was started again KubeRay may take to submit the job to it: usually some 10 seconds."""
 
@@ -75,6 +78,7 @@ def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
         for pod in pods
         if labels_of_head.items() <= pod["metadata"].get("labels", {}).items()
         for container in pod.get("status", {}).get("containerStatuses", ())
+        if container.get("name") == RAY_CONTAINER
         if (since := container.get("state", {}).get("running", {}).get("startedAt"))
     ]
     return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)

@@ -191,6 +191,7 @@ def _runner_declaration(
         "image": image,
         **_revision(settings, is_ours=image == settings.images.runner),
         "maxConcurrentDeliberations": spec.runner.max_concurrent_deliberations,
+        "workers": [spec.runner.workers.min, spec.runner.workers.max],
         "secrets": list(secrets),
         "bus": [settings.bus_url, settings.bus_user],
         "ray": settings.ray_version,

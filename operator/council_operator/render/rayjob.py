@@ -1,13 +1,15 @@
-"""The warm runner: one KubeRay RayJob whose cluster is a single head pod; its actors are the seats.
+"""The warm runner: one KubeRay RayJob whose cluster is a head pod, with workers where wanted; its actors are the seats.
 
 KubeRay 1.6 or newer, Ray 2.52 or newer (token authentication). The job never ends by itself: no deadline, no retries
 of KubeRay's own, because those would give it a new cluster and a counter that never goes back.
 """
 
+from council_operator.plan.health import RAY_CONTAINER
 from council_operator.plan.settings import RenderSettings
-from council_operator.render import credentials, labels, pods
+from council_operator.render import credentials, labels, pods, workers
 from council_operator.render.labels import Body
 from council_operator.render.names import BUS_SECRET, MODELS_SECRET
+from deliberation.api.v1alpha1.council import Runner
 
 APPLICATION = "council-runner"
 COMPONENT = "runner"
@@ -29,9 +31,9 @@ _READABLE_BY_GROUP = 0o440
 
 
 def render_ray_job(
-    name: str, image: str, secrets: tuple[str, ...], max_concurrent: int, council: Body, settings: RenderSettings
+    name: str, image: str, secrets: tuple[str, ...], runner: Runner, council: Body, settings: RenderSettings
 ) -> Body:
-    """Return the RayJob of a runner that works on `max_concurrent` Deliberations at a time.
+    """Return the RayJob of a runner.
 
     `secrets` are the users' Secrets with keys of endpoints. They are optional volumes: one that is missing must not
     keep the other Councils' seats from starting; the runner says which is missing when it is asked to reach the model.
@@ -40,12 +42,40 @@ def render_ray_job(
     namespace = council["metadata"]["namespace"]
     body = labels.child(API_VERSION, KIND, name, council, own)
     body["metadata"]["annotations"] = {labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings)}
+    template = _render_pod(name, image, secrets, runner, namespace, settings)
+    spec = {
+        "submissionMode": "HTTPMode",
+        "entrypoint": "python -m deliberation.runner",
+        "backoffLimit": 0,
+        "shutdownAfterJobFinishes": True,
+        "rayClusterSpec": {
+            "rayVersion": settings.ray_version,
+            "authOptions": {"mode": "token"},
+            "headGroupSpec": {
+                "rayStartParams": {
+                    **_start_parameters(runner),
+                    "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
+                    "disable-usage-stats": "true",
+                },
+                "template": workers.with_token(template) if workers.are_scaled(runner) else template,
+            },
+            **workers.render(runner, _start_parameters(runner), template),
+        },
+    }
+    return labels.seal({**body, "spec": spec})
+
+
+def _render_pod(
+    name: str, image: str, secrets: tuple[str, ...], runner: Runner, namespace: str, settings: RenderSettings
+) -> Body:
+    """Return the template of the head's pod and of the workers', which seats can't tell apart."""
+    own = labels.child_labels(APPLICATION, COMPONENT, name)
     mounted = (BUS_SECRET, MODELS_SECRET, *secrets)
     container = {
-        "name": "ray-head",
+        "name": RAY_CONTAINER,
         "image": image,
         "imagePullPolicy": settings.images.pull_policy,
-        "env": _environment(name, namespace, max_concurrent, settings),
+        "env": _environment(name, namespace, runner, settings),
         "resources": pods.resources(settings.runner),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod; Ray keeps its session there
@@ -61,28 +91,13 @@ def render_ray_job(
         {"name": "tmp", "emptyDir": {}},
         *(_secret_volume(f"secret-{index}", secret) for index, secret in enumerate(mounted)),
     ]
-    spec = {
-        "submissionMode": "HTTPMode",
-        "entrypoint": "python -m deliberation.runner",
-        "backoffLimit": 0,
-        "shutdownAfterJobFinishes": True,
-        "rayClusterSpec": {
-            "rayVersion": settings.ray_version,
-            "authOptions": {"mode": "token"},
-            "headGroupSpec": {
-                "rayStartParams": {
-                    "num-cpus": STARTED_WORKERS,
-                    "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
-                    "disable-usage-stats": "true",
-                },
-                "template": {
-                    "metadata": {"labels": _pod_labels(own)},
-                    "spec": pods.pod_spec(container, volumes, settings),
-                },
-            },
-        },
-    }
-    return labels.seal({**body, "spec": spec})
+    return {"metadata": {"labels": _pod_labels(own)}, "spec": pods.pod_spec(container, volumes, settings)}
+
+
+def _start_parameters(runner: Runner) -> Body:
+    """Return what each node of the Ray cluster offers; room for seats is counted only where there are workers."""
+    room = {"resources": workers.SEATS_PARAMETER} if runner.workers.max else {}
+    return {"num-cpus": STARTED_WORKERS, **room}
 
 
 def _probes() -> Body:
@@ -103,7 +118,7 @@ def _pod_labels(own: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in own.items() if key != labels.NAME_LABEL}
 
 
-def _environment(name: str, namespace: str, max_concurrent: int, settings: RenderSettings) -> list[Body]:
+def _environment(name: str, namespace: str, runner: Runner, settings: RenderSettings) -> list[Body]:
     """Return ids and addresses only: whoever may call Ray's dashboard can read a job's environment."""
     values = {
         "COUNCIL_NAMESPACE": namespace,
@@ -111,7 +126,8 @@ def _environment(name: str, namespace: str, max_concurrent: int, settings: Rende
         "COUNCIL_BUS_URL": settings.bus_url,
         "COUNCIL_BUS_USER": settings.bus_user,
         "COUNCIL_SECRETS_DIR": SECRETS_DIRECTORY,
-        "COUNCIL_MAX_CONCURRENT": str(max_concurrent),
+        "COUNCIL_MAX_CONCURRENT": str(runner.max_concurrent_deliberations),
+        "COUNCIL_SEATS_WITH_ROOM": str(workers.count_room(runner)),
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod
     }
     return [{"name": key, "value": value} for key, value in values.items()]

@@ -23,6 +23,7 @@ from deliberation.protocol.messages import Task
 from deliberation.runner.clock import Clock, SystemClock, sleep
 from deliberation.runner.faults import SeatFailedError, describe
 from deliberation.runner.logs import set_up_logs
+from deliberation.runner.placement import choose_place
 from deliberation.runner.seat import Seat
 from deliberation.runner.settings import Settings
 
@@ -208,7 +209,8 @@ class ActorSeats:
 
     async def _start(self, council_uid: str, name: str) -> _Hosted:
         """Start the actor, or find the one of that name, and wait until it lives."""
-        options = RemoteSeat.options(name=name, lifetime="detached", get_if_exists=True)
+        place = choose_place(self._settings.seats_with_room, len(self._hosted) - 1)
+        options = RemoteSeat.options(name=name, lifetime="detached", get_if_exists=True, **place)
         try:
             handle = await asyncio.to_thread(options.remote, self._settings, name)
             handle.warm_up.remote()

@@ -14,7 +14,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the RayJob sets: ids and places, never a secret and never a question."""
+    """What the RayJob sets: ids and places, never a secret and never a question.
+
+    `seats_with_room` is for how many seats the nodes of the Ray cluster have room; 0 where nobody counts.
+    """
 
     namespace: str
     runner: str
@@ -22,6 +25,7 @@ class Settings:
     bus_user: str | None
     secrets_dir: Path
     max_concurrent: int
+    seats_with_room: int = 0
 
     @property
     def bus_password_file(self) -> Path | None:
@@ -42,6 +46,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bus_user=environment.get("COUNCIL_BUS_USER") or None,
         secrets_dir=Path(_require(environment, "COUNCIL_SECRETS_DIR")),
         max_concurrent=_read_max_concurrent(environment),
+        seats_with_room=_read_seats_with_room(environment),
     )
 
 
@@ -56,4 +61,11 @@ def _read_max_concurrent(environment: Mapping[str, str]) -> int:
     text = environment.get("COUNCIL_MAX_CONCURRENT", "8")
     if not text.isdecimal() or not 1 <= int(text) <= MAX_CONCURRENT_BOUND:
         raise SettingsError(f"COUNCIL_MAX_CONCURRENT is {text!r}: it must be a number from 1 to {MAX_CONCURRENT_BOUND}")
+    return int(text)
+
+
+def _read_seats_with_room(environment: Mapping[str, str]) -> int:
+    text = environment.get("COUNCIL_SEATS_WITH_ROOM", "0")
+    if not text.isdecimal():
+        raise SettingsError(f"COUNCIL_SEATS_WITH_ROOM is {text!r}: it must be a number")
     return int(text)

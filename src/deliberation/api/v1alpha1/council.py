@@ -72,6 +72,33 @@ class Member(Model):
     ] = 1000
 
 
+MAX_WORKERS = 32
+"""Most Ray workers of one runner."""
+
+
+class Workers(Model):
+    """Pods beside the head of the Ray cluster; on CPUs only, never on a GPU."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule("self.min <= self.max", "min is more than max: give at least as much for max", field="min")
+        )
+    )
+
+    min: Annotated[
+        int, Field(ge=0, le=MAX_WORKERS, description="Workers that are there even when no seat needs them")
+    ] = 0
+    max: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MAX_WORKERS,
+            description="Most workers. Above min, Ray starts them when seats find no room, and ends idle ones; "
+            "0 has all seats on the head",
+        ),
+    ] = 0
+
+
 class Runner(Model):
     """The warm RayJob whose actors are the seats."""
 
@@ -85,6 +112,7 @@ class Runner(Model):
     max_concurrent_deliberations: Annotated[
         int, Field(ge=1, le=256, description="Deliberations that the runner works on at a time; others queue")
     ] = 8
+    workers: Workers = Workers()
     image: Annotated[ImageReference | None, Field(description="Runner image; default is the operator's setting")] = None
 
 

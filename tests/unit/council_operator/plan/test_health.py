@@ -40,7 +40,9 @@ def test_a_missing_ray_job_is_absent() -> None:
 def head_of(runner: str, started_at: str | None) -> Body:
     state = {"running": {"startedAt": started_at}} if started_at else {"waiting": {}}
     head_labels = {"app.kubernetes.io/instance": runner, "ray.io/node-type": "head"}
-    return {"metadata": {"labels": head_labels}, "status": {"containerStatuses": [{"state": state}]}}
+    autoscaler = {"name": "autoscaler", "state": {"running": {"startedAt": "2026-09-21T15:00:00Z"}}}
+    statuses = [autoscaler, {"name": "ray", "state": state}]
+    return {"metadata": {"labels": head_labels}, "status": {"containerStatuses": statuses}}
 
 
 @pytest.mark.parametrize(

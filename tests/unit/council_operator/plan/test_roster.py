@@ -112,6 +112,8 @@ def test_d11_every_property_of_a_simulated_model_makes_another_server(change: st
     [
         {"runner": {"maxConcurrentDeliberations": 2}},
         {"runner": {"image": "mine"}},
+        {"runner": {"workers": {"min": 0, "max": 1}}},
+        {"runner": {"workers": {"min": 1, "max": 1}}},
         {"models": [ENDPOINT]},
     ],
 )

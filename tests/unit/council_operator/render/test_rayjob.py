@@ -2,12 +2,19 @@ import json
 from typing import Any
 
 from council_operator.render import rayjob
+from deliberation.api.v1alpha1.council import Runner
 from fakes.bodies import SETTINGS, council
 from fakes.pod_security import violations
 
 Body = dict[str, Any]
 
-BODY = rayjob.render_ray_job("runner-1", "runner-image", ("llm-key", "other"), 8, council(), SETTINGS)
+
+def rendered(**runner: Any) -> Body:
+    declared = Runner.model_validate(runner)
+    return rayjob.render_ray_job("runner-1", "runner-image", ("llm-key", "other"), declared, council(), SETTINGS)
+
+
+BODY = rendered()
 CLUSTER = BODY["spec"]["rayClusterSpec"]
 HEAD = CLUSTER["headGroupSpec"]["template"]
 CONTAINER = HEAD["spec"]["containers"][0]
@@ -52,6 +59,7 @@ def test_only_ids_and_addresses_are_in_the_environment() -> None:
         "COUNCIL_BUS_USER": "runner",
         "COUNCIL_SECRETS_DIR": "/var/run/council/secrets",
         "COUNCIL_MAX_CONCURRENT": "8",
+        "COUNCIL_SEATS_WITH_ROOM": "0",
         "HOME": CONTAINER["volumeMounts"][0]["mountPath"],
     }
 

@@ -34,3 +34,10 @@ def test_a_missing_setting_is_named(name: str) -> None:
 def test_d11_a_number_out_of_bounds_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="COUNCIL_MAX_CONCURRENT"):
         read_settings({**ENVIRONMENT, "COUNCIL_MAX_CONCURRENT": text})
+
+
+def test_room_for_seats_is_counted_only_where_it_is_told() -> None:
+    assert read_settings(ENVIRONMENT).seats_with_room == 0
+    assert read_settings({**ENVIRONMENT, "COUNCIL_SEATS_WITH_ROOM": "48"}).seats_with_room == 48
+    with pytest.raises(SettingsError, match="COUNCIL_SEATS_WITH_ROOM"):
+        read_settings({**ENVIRONMENT, "COUNCIL_SEATS_WITH_ROOM": "some"})
