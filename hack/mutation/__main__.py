@@ -7,16 +7,18 @@ with --again; what survived is tried again each time.
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 
 from mutation.mutants import Mutants
-from mutation.survivors import KILLED, UNTRIED, Equivalent, read_change, tabulate, tally
+from mutation.survivors import KILLED, UNTRIED, Equivalent, Tally, read_change, record, tabulate, tally
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EQUIVALENTS = Path(__file__).with_name("equivalent.yaml")
+RECORD = Path("docs/mutation.md")
 
 PACKAGES = ("deliberation.protocol", "deliberation.aggregation", "deliberation.engine")
 
@@ -27,6 +29,7 @@ def main() -> int:
     usual = f"such as deliberation.engine.fold (default: {', '.join(PACKAGES)})"
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=usual)
     parser.add_argument("--again", action="store_true", help="try again what was noticed before, too")
+    parser.add_argument("--write", action="store_true", help=f"try nothing, and tell in {RECORD} what is known")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="mutants to try at a time (%(default)s)")
     wanted = parser.parse_args()
     os.chdir(REPOSITORY)
@@ -35,6 +38,9 @@ def main() -> int:
     verdicts = mutants.select(modules)
     if not verdicts:
         parser.error(f"nothing can be changed in {', '.join(modules)}")
+    if wanted.write:
+        RECORD.write_text(record({package: _count(mutants, (package,)) for package in PACKAGES}, _find_commit()))
+        return 0
     for package in PACKAGES:
         chosen = [
             name
@@ -47,10 +53,15 @@ def main() -> int:
     return _report(mutants, modules)
 
 
-def _report(mutants: Mutants, modules: tuple[str, ...]) -> int:
+def _count(mutants: Mutants, modules: tuple[str, ...]) -> Tally:
     verdicts = mutants.select(modules)
     alive = [name for name, verdict in verdicts.items() if verdict not in KILLED | UNTRIED]
-    result = tally(verdicts, {name: read_change(mutants.tell(name)) for name in alive}, _read_equivalents())
+    return tally(verdicts, {name: read_change(mutants.tell(name)) for name in alive}, _read_equivalents())
+
+
+def _report(mutants: Mutants, modules: tuple[str, ...]) -> int:
+    verdicts = mutants.select(modules)
+    result = _count(mutants, modules)
     print(tabulate(verdicts))
     for name, change in result.survivors.items():
         print(f"\n{name}: {verdicts[name]}\n{change}")
@@ -59,6 +70,12 @@ def _report(mutants: Mutants, modules: tuple[str, ...]) -> int:
         f"{result.equivalent} more change nothing that a user could notice"
     )
     return 0 if result.is_good else 1
+
+
+def _find_commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _read_equivalents() -> tuple[Equivalent, ...]:

@@ -33,6 +33,12 @@ class Tally:
     tried: int
     equivalent: int
     survivors: Mapping[str, str]
+    untried: int = 0
+
+    @property
+    def killed(self) -> int:
+        """Return how many a test noticed."""
+        return self.tried - self.equivalent - len(self.survivors)
 
     @property
     def percent(self) -> float:
@@ -57,7 +63,7 @@ def tally(verdicts: Mapping[str, str], changes: Mapping[str, str], equivalents: 
     tried = {name: verdict for name, verdict in verdicts.items() if verdict not in UNTRIED}
     alive = {name: changes[name] for name, verdict in tried.items() if verdict not in KILLED}
     survivors = {name: change for name, change in alive.items() if not any(one.explains(change) for one in known)}
-    return Tally(len(tried), len(alive) - len(survivors), survivors)
+    return Tally(len(tried), len(alive) - len(survivors), survivors, len(verdicts) - len(tried))
 
 
 def tabulate(verdicts: Mapping[str, str]) -> str:
@@ -69,3 +75,28 @@ def tabulate(verdicts: Mapping[str, str]) -> str:
         f"{module:<44}{', '.join(f'{number} {verdict}' for verdict, number in sorted(counts.items()))}"
         for module, counts in sorted(modules.items())
     )
+
+
+def record(tallies: Mapping[str, Tally], commit: str) -> str:
+    """Return the page that tells, for each package, what became of its mutants at a commit."""
+    rows = "\n".join(
+        f"| {package} | {found.tried} | {found.killed} | {found.equivalent} | {len(found.survivors)} "
+        f"| {found.percent:.1f} % | {found.untried} |"
+        for package, found in tallies.items()
+    )
+    return _RECORD.format(allowed=ALLOWED_PERCENT, commit=commit, rows=rows)
+
+
+_RECORD = """\
+# Mutation tests
+
+Written by `hack/mutate --write`; do not edit. What the tests notice when the code that decides a Deliberation is broken
+in small ways: a mutant is killed when a test of its own package fails. Equivalent ones change nothing that a user could
+notice; each has its reason in `hack/mutation/equivalent.yaml`. At most {allowed} % may survive.
+
+At commit {commit}:
+
+| Package | Tried | Killed | Equivalent | Survivors | Share | Not tried yet |
+|---|---|---|---|---|---|---|
+{rows}
+"""
