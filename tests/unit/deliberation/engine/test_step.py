@@ -26,7 +26,8 @@ from unit.deliberation.engine.scripted import (
     propose,
     stand,
 )
-from unit.deliberation.engine.test_fold import abstain, all_proposals, ledgers
+from unit.deliberation.engine.test_fold import abstain, all_proposals
+from unit.deliberation.engine.test_fold_properties import ledgers
 
 PANEL = build_task(3)
 VOTE = build_vote(3)

@@ -30,7 +30,8 @@ from unit.deliberation.engine.scripted import (
     record_all,
     stand,
 )
-from unit.deliberation.engine.test_fold import abstain, all_proposals, ledgers
+from unit.deliberation.engine.test_fold import abstain, all_proposals
+from unit.deliberation.engine.test_fold_properties import ledgers
 from unit.deliberation.engine.test_step import BALLOTS, PANEL, VOTE, outcome_of, step_past_deadline
 from unit.deliberation.engine.test_whole_run import RUNS
 
