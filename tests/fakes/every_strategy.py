@@ -15,6 +15,9 @@ TASKS: dict[str, Task] = {
     "vote that stops": build_task(
         5, ResolvedStrategy.VOTE, answer=CHOICE, stop=Stop.UNASSAILABLE, seed=1, aggregation=Aggregation.PLURALITY
     ),
+    "vote that stops when it is sure enough": build_task(
+        15, ResolvedStrategy.VOTE, answer=CHOICE, stop=Stop.BETA, seed=5, aggregation=Aggregation.PLURALITY
+    ),
     "panel": build_task(4, orders=2),
     "panel of samples": build_task(3, samples=2),
     "panel with synthesis": build_task(3, orders=2, synthesiser="dev-1"),

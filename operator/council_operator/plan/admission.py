@@ -76,6 +76,7 @@ def check(deliberation: Body, council: Body) -> None:
     seats = sum(member.seats for member in members)
     _choose_quorum(spec, seats, name)
     _check_samples(spec, seats, name)
+    _check_stop(spec, members, name)
     _check_synthesiser(spec, members, name)
     _check_size(spec, members, name)
 
@@ -126,6 +127,21 @@ def _check_samples(spec: DeliberationSpec, seats: int, council_name: str) -> Non
             f"spec.strategy.samples is {samples}, which makes {seats * samples} proposals of the {seats} seats of "
             f"Council {council_name}, but at most {MAX_PROPOSALS} can be compared: create another Deliberation with "
             "fewer samples"
+        )
+
+
+def _check_stop(spec: DeliberationSpec, members: tuple[Member, ...], council_name: str) -> None:
+    """Refuse to stop by chance where votes weigh differently: a vote is one draw, and a weight no number of draws.
+
+    Raises:
+        InvalidSpecError: members have different weights; the message has them.
+    """
+    weights = sorted({member.weight_milli for member in members})
+    if spec.strategy.stop is Stop.BETA and len(weights) > 1:
+        raise InvalidSpecError(
+            f"spec.strategy.stop is Beta, for which every vote counts the same, but the members of Council "
+            f"{council_name} have the weightMilli {', '.join(map(str, weights))}: give them one, or create another "
+            "Deliberation with stop Unassailable"
         )
 
 

@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import comb
 from statistics import median_low
 
 from deliberation.aggregation.answers import fold_text, spell_number
 from deliberation.aggregation.comparisons import Scores
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+
+ENOUGH_CONFIDENCE = Fraction(95, 100)
+"""How likely the first answer's lead must be a true one. Four votes for one answer, and none for others, are the fewest
+that reach it (31/32)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,32 @@ def has_unassailable_lead(weights_milli: Iterable[int], outstanding_milli: int) 
     """Return whether the heaviest of the answers outweighs any other, a new one too, with all outstanding weight."""
     first, second = (*sorted(weights_milli, reverse=True), 0, 0)[:2]
     return first > second + outstanding_milli
+
+
+def is_probably_decided(votes: Iterable[Vote], answer: Answer) -> bool:
+    """Return whether the answer that is first now is, with `ENOUGH_CONFIDENCE`, more frequent than the next.
+
+    Every vote is one draw, whatever its weight: a weight is no number of draws.
+    """
+    if answer.tolerance_milli:
+        return False
+    clusters = count_votes(votes, answer)
+    if not clusters:
+        return False
+    first, *others = (len(cluster.seats) for cluster in clusters)
+    return find_confidence(first, max(others, default=0)) >= ENOUGH_CONFIDENCE
+
+
+def find_confidence(first: int, second: int) -> Fraction:
+    """Return the chance that voters prefer the first of two answers, after so many votes for either.
+
+    It is 1 - I(first + 1, second + 1), with I the regularised incomplete beta function at one half: how much of the
+    belief in the first one's share lies above one half, if all shares were as likely before (Aggarwal et al.,
+    Adaptive-Consistency, arXiv 2305.11860). For whole numbers that is the chance of at most `first` heads in
+    first + second + 1 tosses of a coin.
+    """
+    tosses = first + second + 1
+    return Fraction(sum(comb(tosses, heads) for heads in range(first + 1)), 2**tosses)
 
 
 def count_first_places(scores: Scores, weights: Mapping[str, int]) -> dict[str, Fraction]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from deliberation.aggregation.comparisons import has_cycle
+from deliberation.aggregation.plurality import ENOUGH_CONFIDENCE
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.findings import Findings
+from deliberation.engine.majority import is_unassailable
 from deliberation.engine.reading import identify_models
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_synthesiser
@@ -128,9 +130,14 @@ def _on_the_end(task: Task, standing: Standing) -> Iterator[str]:
     reasons = [abstention.reason for abstention in standing.abstentions.values()]
     if AbstentionReason.BUDGET_EXHAUSTED in reasons:
         yield "BudgetExhausted: budget.tokens did not pay for everything; the result rests on what it did"
-    not_needed = reasons.count(AbstentionReason.NOT_NEEDED)
-    if not_needed:
-        yield f"StoppedEarly: votes that were not waited for: {not_needed}; they could not change the winner"
+    spared = [ask for ask, one in standing.abstentions.items() if one.reason is AbstentionReason.NOT_NEEDED]
+    if spared:
+        effect = (
+            "they could not change the winner"
+            if is_unassailable(task, standing, spared)
+            else f"stop {task.stop} is only {float(ENOUGH_CONFIDENCE):.0%} sure of the winner"
+        )
+        yield f"StoppedEarly: votes that were not waited for: {len(spared)}; {effect}"
     succeeded = standing.verdict is not None and standing.verdict.outcome is Outcome.SUCCEEDED
     if succeeded and get_synthesiser(task) and standing.synthesis is None:
         yield "NotSynthesised: the synthesis did not come, so the best proposal is the result"

@@ -1,7 +1,10 @@
 """What a majority decides before everybody has spoken: who keeps its answer in a debate, and when a vote is over."""
 
+from collections.abc import Iterable
+
 from deliberation.aggregation import plurality
 from deliberation.api.v1alpha1.strategy import Stop
+from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.engine.votes import count_answers, list_votes
 from deliberation.protocol.messages import ResolvedStrategy, Task
@@ -22,9 +25,20 @@ def find_keepers(task: Task, standing: Standing) -> frozenset[str]:
 
 
 def is_decided(task: Task, standing: Standing) -> bool:
-    """Return whether the votes that are out cannot change the winner, and nobody wants to see them all the same."""
+    """Return whether the votes that are out need not be waited for, by the rule that the task declares.
+
+    Unassailable: they cannot change the winner. Beta: that, or they are unlikely to.
+    """
     if task.stop is Stop.NONE or task.strategy is not ResolvedStrategy.VOTE:
         return False
+    if is_unassailable(task, standing, standing.missing):
+        return True
+    votes = list_votes(task, standing.proposals)
+    return task.stop is Stop.BETA and plurality.is_probably_decided(votes, task.answer)
+
+
+def is_unassailable(task: Task, standing: Standing, spared: Iterable[Ask]) -> bool:
+    """Return whether the spared votes, whatever they are, leave the winner alone in its place."""
     weights = {seat.id: seat.weight_milli for seat in task.seats}
-    outstanding = sum(weights[ask.seat] for ask in standing.missing)
+    outstanding = sum(weights[ask.seat] for ask in spared)
     return plurality.is_decided(list_votes(task, standing.proposals), outstanding, task.answer)

@@ -43,6 +43,7 @@ class Stop(StrEnum):
 
     NONE = "None"
     UNASSAILABLE = "Unassailable"
+    BETA = "Beta"
 
 
 class Synthesis(Model):
@@ -129,8 +130,9 @@ class Strategy(Model):
     stop: Annotated[
         Stop | None,
         Field(
-            description="Vote: Unassailable stops waiting for seats when they cannot change the winner any more; "
-            "default None"
+            description="Vote: Unassailable stops waiting for seats when they cannot change the winner any more; Beta "
+            "also when the votes so far make the winner 95 % sure, so it may err, and needs members of one "
+            "weightMilli; default None"
         ),
     ] = None
     orders: Annotated[

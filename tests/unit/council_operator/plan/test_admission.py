@@ -141,6 +141,7 @@ def test_what_a_strategy_declares_reaches_the_runner() -> None:
     assert (task.keep_if_majority, task.budget_tokens) == (False, 5000)
     vote = {"type": "Vote", "samples": 4, "stop": "Unassailable"}
     assert (task_of(strategy=vote).samples, task_of(strategy=vote).stop) == (4, Stop.UNASSAILABLE)
+    assert task_of(strategy={"type": "Vote", "stop": "Beta"}).stop is Stop.BETA
     panel = {"type": "Panel", "orders": 1, "aggregation": "Kemeny"}
     assert (task_of(strategy=panel).orders, task_of(strategy=panel).aggregation) == (1, Aggregation.KEMENY)
 
@@ -169,6 +170,24 @@ def test_a_synthesis_by_nobody_is_refused_with_the_members_that_there_are() -> N
     assert refusal_of(strategy={"type": "Panel", "synthesis": {"memberRef": "chair"}}) == (
         "spec.strategy.synthesis.memberRef is chair, but Council architects has no such member: add it to the Council, "
         "or create another Deliberation that names one of dev"
+    )
+
+
+def test_a_beta_stop_is_refused_where_votes_weigh_differently() -> None:
+    light, heavy = [
+        {"name": name, "role": "QA", "seats": 5, "modelRef": "small", "weightMilli": weight}
+        for name, weight in (("light", 1000), ("heavy", 2500))
+    ]
+    asked = deliberation(strategy={"type": "Vote", "stop": "Beta"})
+    check(asked, council(council_spec(members=[light, {**light, "name": "other"}])))
+    check(
+        deliberation(strategy={"type": "Vote", "stop": "Unassailable"}), council(council_spec(members=[light, heavy]))
+    )
+    with pytest.raises(InvalidSpecError) as refused:
+        check(asked, council(council_spec(members=[heavy, light])))
+    assert str(refused.value) == (
+        "spec.strategy.stop is Beta, for which every vote counts the same, but the members of Council architects have "
+        "the weightMilli 1000, 2500: give them one, or create another Deliberation with stop Unassailable"
     )
 
 

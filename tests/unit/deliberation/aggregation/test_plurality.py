@@ -8,14 +8,17 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import beta
 
 from deliberation.aggregation.plurality import (
     Cluster,
     Vote,
     count_first_places,
     count_votes,
+    find_confidence,
     has_unassailable_lead,
     is_decided,
+    is_probably_decided,
 )
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 
@@ -255,6 +258,53 @@ def find_stop(votes: list[Vote]) -> int:
     """Return after how many votes the count may stop."""
     left = ((n, sum(vote.weight_milli for vote in votes[n:])) for n in range(1, len(votes) + 1))
     return next((n for n, outstanding in left if is_decided(votes[:n], outstanding, CHOICE)), len(votes))
+
+
+def vote_for(numbers: Sequence[int], answer: Answer = CHOICE, weight_milli: int = 1000) -> bool:
+    """Return whether so many votes for each option are enough to be sure of the first."""
+    given_answers = [option for option, number in zip(OPTIONS, numbers, strict=False) for _ in range(number)]
+    votes = [Vote(f"s-{i}", text, weight_milli) for i, text in enumerate(given_answers)]
+    return is_probably_decided(votes, answer)
+
+
+class TestBetaStop:
+    """A count may stop when its lead is hardly one of chance: 1 - I(v1 + 1, v2 + 1) at one half is .95 or more."""
+
+    @pytest.mark.parametrize(
+        ("numbers", "confidence", "decided"),
+        [
+            ((3,), 0.9375, False),
+            ((4,), 0.9688, True),
+            ((6, 1), 0.965, True),
+            ((7, 2), 0.945, False),
+            ((2, 6), 0.9102, False),
+            ((1, 6), 0.9648, True),
+            ((4, 1, 1), 0.8906, False),
+            ((6, 1, 1), 0.9648, True),
+        ],
+    )
+    def test_the_confidence_in_the_lead(self, numbers: tuple[int, ...], confidence: float, *, decided: bool) -> None:
+        first, second = (*sorted(numbers, reverse=True), 0)[:2]
+        assert float(find_confidence(first, second)) == pytest.approx(confidence, abs=5e-4)
+        assert vote_for(numbers) is decided
+
+    @given(st.integers(0, 40), st.integers(0, 40))
+    def test_scipy_s_beta_distribution_says_the_same(self, first: int, second: int) -> None:
+        assert float(find_confidence(first, second)) == pytest.approx(beta.sf(0.5, first + 1, second + 1))
+
+    def test_two_answers_of_the_same_number_are_a_matter_of_chance(self) -> None:
+        assert find_confidence(3, 3) == find_confidence(0, 0) == Fraction(1, 2)
+
+    def test_fewer_than_four_votes_never_suffice(self) -> None:
+        assert not any(vote_for(numbers) for numbers in product(range(4), repeat=3) if sum(numbers) < 4)
+
+    def test_a_heavy_vote_is_still_one_draw(self) -> None:
+        assert not vote_for((3,), weight_milli=9000)
+
+    def test_numbers_with_a_tolerance_are_never_sure(self) -> None:
+        votes = [Vote(f"s-{i}", "2", 1000) for i in range(9)]
+        assert is_probably_decided(votes, Answer(type=AnswerType.NUMBER))
+        assert not is_probably_decided(votes, NUMBER)
 
 
 class TestFirstPlaces:

@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.api.v1alpha1.strategy import Aggregation
+from deliberation.api.v1alpha1.strategy import Aggregation, Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.cautions import find_cautions
 from deliberation.engine.findings import NOTHING, Findings, examine
@@ -22,7 +22,7 @@ from deliberation.protocol.messages import (
     Task,
     Verdict,
 )
-from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose
+from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose, stand
 
 TEXTS = (
     "Keep the database in one region and replicate it",
@@ -148,6 +148,13 @@ class TestAbstentions:
         assert told(VOTE, standing) == (
             "StoppedEarly: votes that were not waited for: 1; they could not change the winner",
         )
+
+    def test_a_stop_that_may_err_says_so_and_which_it_was(self) -> None:
+        vote = build_vote(9, stop=Stop.BETA)
+        votes = (propose(f"s-{i}") for i in range(4))
+        spared = (abstain(f"s-{i}", reason=AbstentionReason.NOT_NEEDED) for i in range(4, 9))
+        warnings = find_cautions(vote, stand(vote, *votes, *spared), NOTHING)
+        assert "StoppedEarly: votes that were not waited for: 5; stop Beta is only 95% sure of the winner" in warnings
 
     def test_a_budget_that_did_not_last_is_told(self) -> None:
         spent = abstain("s-2", Stage.JUDGE, reason=AbstentionReason.BUDGET_EXHAUSTED)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
-from deliberation.engine.majority import find_keepers, is_decided
+from deliberation.engine.majority import find_keepers, is_decided, is_unassailable
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import list_legs
 from deliberation.engine.votes import count_answers
@@ -57,7 +57,10 @@ def test_a_vote_that_stops_early_has_the_winner_of_the_full_vote_on_every_sequen
 
 @pytest.mark.parametrize(
     ("seats", "share", "expected"),
-    [(5, 0.6, 4.066), (5, 0.7, 3.895), (5, 0.8, 3.634), (5, 0.9, 3.319), (9, 0.6, 7.354), (9, 0.9, 5.554)],
+    [
+        *((5, 0.6, 4.066), (5, 0.7, 3.895), (5, 0.8, 3.634), (5, 0.9, 3.319)),
+        *((9, 0.6, 7.354), (9, 0.7, 6.859), (9, 0.8, 6.204), (9, 0.9, 5.554)),
+    ],
 )
 def test_how_many_votes_are_needed_on_the_average(seats: int, share: float, expected: float) -> None:
     """Independent voters who are right with this probability: research, section 8, point 6."""
@@ -69,16 +72,56 @@ def test_how_many_votes_are_needed_on_the_average(seats: int, share: float, expe
     assert mean == pytest.approx(expected, abs=0.0005)
 
 
+def test_a_beta_stop_needs_fewer_votes_and_hardly_ever_errs() -> None:
+    """Nine independent voters who are right with probability .8, as in the test before: 6.204 votes were needed."""
+    task = build_vote(9, stop=Stop.BETA)
+    mean = wrong = 0.0
+    for answers in product(WORDS[:2], repeat=9):
+        chance = 0.8 ** answers.count("left") * 0.2 ** answers.count("right")
+        needed = votes_needed(task, answers)
+        mean += chance * needed
+        wrong += chance * (winner_of(task, answers[:needed]) != winner_of(task, answers))
+    assert mean == pytest.approx(5.687, abs=0.0005)
+    assert wrong == pytest.approx(0.0007, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("seats", "answers", "decided"),
+    [
+        (9, ("left",) * 3, False),
+        (9, ("left",) * 4, True),
+        (9, ("left",) * 4 + ("right",), False),
+        (5, ("left",) * 3, True),
+        (9, (), False),
+    ],
+)
+def test_a_beta_stop_is_there_when_the_lead_is_sure_enough_or_cannot_be_lost(
+    seats: int, answers: tuple[str, ...], *, decided: bool
+) -> None:
+    task = build_vote(seats, stop=Stop.BETA)
+    assert is_decided(task, standing_after(task, answers)) is decided
+
+
+def test_what_is_unassailable_does_not_depend_on_the_rule_that_stopped() -> None:
+    task = build_vote(9, stop=Stop.BETA)
+    standing = standing_after(task, ("left",) * 4)
+    assert not is_unassailable(task, standing, standing.missing)
+    assert is_unassailable(task, standing, standing.missing[:3])
+
+
 @pytest.mark.parametrize(
     "task",
     [
         build_vote(3),
+        build_task(3, ResolvedStrategy.DEBATE, answer=CHOICE, stop=Stop.BETA),
+        build_vote(9, stop=Stop.BETA, answer=NUMBER.model_copy(update={"tolerance_milli": 1})),
         build_task(3, ResolvedStrategy.DEBATE, answer=CHOICE, stop=Stop.UNASSAILABLE),
         build_vote(3, stop=Stop.UNASSAILABLE, answer=NUMBER.model_copy(update={"tolerance_milli": 1})),
     ],
 )
 def test_nothing_is_decided_early_unless_it_is_asked_for_and_sure(task: Task) -> None:
-    assert not is_decided(task, standing_after(task, ("1", "1")))
+    alike = ("left",) * 2 if task.answer == CHOICE else ("1",) * (len(task.seats) - 1)
+    assert not is_decided(task, standing_after(task, alike))
 
 
 def test_before_anybody_has_voted_nothing_is_decided() -> None:
