@@ -1,49 +1,78 @@
 """Debate among copies of one model, as a null model: it moves votes together, but not towards the truth.
 
 Agents are Dirichlet-compound-multinomial (Choi, Zhu and Li, arXiv 2508.17536): each starts from a prior belief in the
-right answer, states an answer drawn from its belief, and updates by all answers it reads. Every outcome is counted.
+right answer, states an answer drawn from its belief, and updates by all answers it reads. Every outcome is counted; who
+is asked again, what it reads, and who wins, the engine says.
 """
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 
 import pytest
 
-from deliberation.aggregation.plurality import Vote, count_votes
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
+from deliberation.engine.fold import fold
+from deliberation.engine.reading import build_listing
+from deliberation.engine.votes import count_answers
+from deliberation.protocol.messages import LedgerRecord, Proposal, ResolvedStrategy
+from fakes.tasks import build_task
 
 AGENTS, STRENGTH_OF_PRIOR, ROUNDS = 5, 4, 6
 BINARY = Answer(type=AnswerType.CHOICE, choices=("right", "wrong"))
 
 
-def is_right_first(right: int) -> bool:
-    answers = ["right"] * right + ["wrong"] * (AGENTS - right)
-    return count_votes((Vote(f"s-{i}", text, 1000) for i, text in enumerate(answers)), BINARY)[0].answer == "right"
+@dataclass(frozen=True)
+class Moment:
+    """What the engine makes of a round in which some seats were right: who is asked again, and who wins the vote."""
+
+    asked_of_right: int
+    asked_of_wrong: int
+    is_right_first: bool
 
 
-MAJORITIES = [is_right_first(right) for right in range(AGENTS + 1)]
+def look(right: int, *, keep_if_majority: bool) -> Moment:
+    """Return what the engine does after a round with so many right answers; whoever is asked reads all of them."""
+    task = build_task(AGENTS, ResolvedStrategy.DEBATE, answer=BINARY, keep_if_majority=keep_if_majority)
+    answers = {seat.id: "right" if place < right else "wrong" for place, seat in enumerate(task.seats)}
+    entries = [Proposal(seat=seat, answer=answer) for seat, answer in answers.items()]
+    standing = fold(task, [LedgerRecord(number, entry.key, entry) for number, entry in enumerate(entries, 1)])
+    asked = [answers[ask.seat] for ask in standing.missing]
+    for ask in standing.missing:
+        read = [proposal.answer for proposal in build_listing(task, standing, ask).values()]
+        assert (len(read), read.count("right")) == (AGENTS, right)
+    first = count_answers(task, standing.proposals)[0].answer
+    return Moment(asked.count("right"), asked.count("wrong"), first == "right")
+
+
+MOMENTS = {
+    keep_if_majority: [look(right, keep_if_majority=keep_if_majority) for right in range(AGENTS + 1)]
+    for keep_if_majority in (False, True)
+}
 
 
 def debate(competence: float, *, keep_if_majority: bool = False) -> list[tuple[float, float]]:
     """Return for each round the mean belief in the right answer, and how often the vote finds it.
 
-    The state is how many right answers were read, and how many of the last ones were right. With `keep_if_majority`
-    an agent that is of the absolute majority repeats itself, and the others draw.
+    The state is how many answers were read, how many of them were right, and how many of the last ones were right. Who
+    is not asked again repeats itself, and the others draw.
     """
+    moments = MOMENTS[keep_if_majority]
     states = {(0, 0, 0): 1.0}
     told = []
     for _ in range(ROUNDS):
         following: dict[tuple[int, int, int], float] = defaultdict(float)
         for (read_right, read, last), chance in states.items():
             belief = (competence * STRENGTH_OF_PRIOR + read_right) / (STRENGTH_OF_PRIOR + read)
-            kept_right = last if keep_if_majority and read and 2 * last > AGENTS else 0
-            kept_wrong = AGENTS - last if keep_if_majority and read and 2 * last < AGENTS else 0
-            drawing = AGENTS - kept_right - kept_wrong
+            moment = moments[last] if read else Moment(0, AGENTS, is_right_first=False)
+            kept_right = last - moment.asked_of_right
+            drawing = moment.asked_of_right + moment.asked_of_wrong
             for drawn in range(drawing + 1):
                 probability = math.comb(drawing, drawn) * belief**drawn * (1 - belief) ** (drawing - drawn)
                 right = kept_right + drawn
                 following[read_right + right, read + AGENTS, right] += chance * probability
-        told.append((_mean_belief(states, competence), sum(p * MAJORITIES[s[2]] for s, p in following.items())))
+        accuracy = sum(chance * moments[state[2]].is_right_first for state, chance in following.items())
+        told.append((_mean_belief(states, competence), accuracy))
         states = dict(following)
     return told
 

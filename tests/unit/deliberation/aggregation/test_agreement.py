@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, permutations, product
@@ -219,6 +220,23 @@ def test_the_standard_example_of_fleiss_s_kappa() -> None:
     agreement = fmean(agree_on_answers(row) or 0 for row in table)
     by_chance = sum((sum(column) / 140) ** 2 for column in zip(*table, strict=True))
     assert (agreement - by_chance) / (1 - by_chance) == pytest.approx(0.20993, abs=5e-6)
+
+
+def test_krippendorff_s_example_of_nominal_alpha() -> None:
+    """Four voters on twelve subjects, some silent: alpha = 1 - D / De, D weighting each subject by its voters."""
+    voters = (
+        (1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0),
+        (1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3),
+        (0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0),
+        (1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0),
+    )
+    subjects = [Counter(answer for answer in column if answer) for column in zip(*voters, strict=True)]
+    heard = [(subject.total(), agree_on_answers(subject.values())) for subject in subjects]
+    pairable = sum(number for number, agreement in heard if agreement is not None)
+    differing = sum(number * (1 - agreement) for number, agreement in heard if agreement is not None) / pairable
+    by_chance = agree_on_answers(sum((s for s in subjects if s.total() > 1), Counter()).values())
+    assert by_chance is not None
+    assert float(1 - differing / (1 - by_chance)) == pytest.approx(0.743, abs=5e-4)
 
 
 def test_two_voters_are_the_fewest_that_can_agree() -> None:

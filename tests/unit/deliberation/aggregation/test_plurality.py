@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
@@ -94,20 +94,24 @@ def test_plurality_among_four(competence: float, expected: tuple[float, ...]) ->
     assert [plurality(size, competence) for size in (1, 3, 5, 7, 9)] == pytest.approx(expected, abs=5e-5)
 
 
-def correlated_jury(size: int, competence: float, correlation: float) -> float:
-    """Return the majority's accuracy when the jurors' competence varies together, by a beta distribution."""
+def chances_of_right(size: int, competence: float, correlation: float) -> list[float]:
+    """Return how likely each number of right jurors is when competence varies together, by a beta distribution."""
     a = competence * (1 - correlation) / correlation
     b = (1 - competence) * (1 - correlation) / correlation
 
-    def beta(x: float, y: float) -> float:
+    def integral(x: float, y: float) -> float:
         return math.gamma(x) * math.gamma(y) / math.gamma(x + y)
 
+    return [
+        math.comb(size, right) * integral(a + right, b + size - right) / integral(a, b) for right in range(size + 1)
+    ]
+
+
+def correlated_jury(size: int, competence: float, correlation: float) -> float:
+    """Return how often the majority is right."""
     return sum(
-        math.comb(size, right)
-        * beta(a + right, b + size - right)
-        / beta(a, b)
-        * share_of_right(["right"] * right + ["wrong"] * (size - right))
-        for right in range(size + 1)
+        chance * share_of_right(["right"] * right + ["wrong"] * (size - right))
+        for right, chance in enumerate(chances_of_right(size, competence, correlation))
     )
 
 
@@ -117,6 +121,23 @@ def correlated_jury(size: int, competence: float, correlation: float) -> float:
 )
 def test_correlated_jurors_are_worth_fewer(correlation: float, expected: tuple[float, ...]) -> None:
     assert [correlated_jury(size, 0.7, correlation) for size in (3, 5, 9)] == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(("size", "worth"), [(3, 1.88), (5, 2.27), (9, 2.65)])
+def test_the_share_of_correlated_votes_varies_as_that_of_fewer(size: int, worth: float) -> None:
+    """By n = N / (1 + (N - 1) rho), with rho = .3: so many independent votes have the variance p (1 - p) / n."""
+
+    def share(right: int) -> float:
+        clusters = count(["right"] * right + ["wrong"] * (size - right))
+        weights = {cluster.answer: cluster.weight_milli for cluster in clusters}
+        return weights.get("right", 0) / sum(weights.values())
+
+    chances = chances_of_right(size, 0.7, 0.3)
+    mean = sum(chance * share(right) for right, chance in enumerate(chances))
+    variance = sum(chance * (share(right) - mean) ** 2 for right, chance in enumerate(chances))
+    assert mean == pytest.approx(0.7)
+    assert 0.7 * 0.3 / variance == pytest.approx(worth, abs=0.0051)
+    assert 0.7 * 0.3 / variance == pytest.approx(size / (1 + (size - 1) * 0.3))
 
 
 def weighted_jury(competences: Sequence[float], weights: Sequence[int]) -> float:
@@ -134,9 +155,22 @@ def weighted_jury(competences: Sequence[float], weights: Sequence[int]) -> float
 def test_weights_by_log_odds_are_at_least_as_good_as_equal_ones(
     competences: tuple[float, ...], equal: float, weighted: float
 ) -> None:
-    log_odds = [round(1000 * math.log(p / (1 - p))) for p in competences]
     assert weighted_jury(competences, [1000] * 5) == pytest.approx(equal, abs=5e-6)
-    assert weighted_jury(competences, log_odds) == pytest.approx(weighted, abs=5e-6)
+    assert weighted_jury(competences, log_odds(competences)) == pytest.approx(weighted, abs=5e-6)
+
+
+def log_odds(competences: Sequence[float]) -> list[int]:
+    """Return the weights, in thousandths, that make a vote the best guess."""
+    return [round(1000 * math.log(p / (1 - p))) for p in competences]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.51, 0.99), min_size=1, max_size=5))
+def test_no_jury_is_better_without_such_weights(competences: list[float]) -> None:
+    """Nitzan and Paroush, International Economic Review 23 (1982) 289. Weights are rounded to thousandths, so outcomes
+    whose odds are within five halves of one may be taken for each other."""
+    weighted, equal = (weighted_jury(competences, weights) for weights in (log_odds(competences), [1000] * 5))
+    assert weighted >= equal - 0.0025
 
 
 def test_the_tennessee_election() -> None:

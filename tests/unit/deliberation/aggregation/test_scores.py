@@ -32,6 +32,19 @@ class TestStandardise:
         assert changed == pytest.approx(standardise(scores), abs=1e-6)
 
     @given(SCORES, st.data())
+    def test_a_better_score_never_lowers_itself(self, scores: dict[str, float], data: st.DataObject) -> None:
+        item = data.draw(st.sampled_from(sorted(scores)))
+        raised = scores | {item: scores[item] + data.draw(st.integers(1, 4))}
+        assert standardise(raised)[item] >= standardise(scores)[item] - 1e-9
+
+    def test_the_others_may_gain_more_by_it(self) -> None:
+        """A judge who stretches its scale tells the others less apart: so the mean of z-scores is not monotone."""
+        scores = {"a": 4.0, "b": 1.0, "c": 2.0, "d": 2.0}
+        before, after = (standardise(given) for given in (scores, scores | {"a": 5.0}))
+        assert after["a"] - before["a"] == pytest.approx(0.061, abs=5e-4)
+        assert after["b"] - before["b"] == pytest.approx(0.147, abs=5e-4)
+
+    @given(SCORES, st.data())
     def test_the_order_of_items_plays_no_part(self, scores: dict[str, float], data: st.DataObject) -> None:
         items = data.draw(st.permutations(list(scores.items())))
         assert standardise(dict(items)) == standardise(scores)

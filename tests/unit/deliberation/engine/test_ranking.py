@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberation.api.v1alpha1.deliberation import Answer
+from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.ranking import Ranking, rank
-from deliberation.protocol.messages import Ballot, ResolvedStrategy, SeatTask, Task
+from deliberation.protocol.messages import Abstention, Ballot, ResolvedStrategy, SeatTask, Stage, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
     NUMBER,
@@ -315,6 +316,17 @@ class TestRules:
         )
         assert not panel_by(Aggregation.KEMENY, *turned, task=task).exact
         assert panel_by(Aggregation.KEMENY, *self.BALLOTS).exact
+
+
+@pytest.mark.parametrize("aggregation", list(Aggregation))
+def test_by_every_rule_an_abstention_is_the_same_as_an_absent_seat(aggregation: Aggregation) -> None:
+    whole, smaller = (build_task(seats, aggregation=aggregation, quorum=2) for seats in (4, 3))
+    proposals = [propose(f"s-{i}", "x" * (i + 1)) for i in range(3)]
+    ballots = (ballot("s-0", {"s-1": 2, "s-2": 1}), ballot("s-1", {"s-0": 5, "s-2": 4}))
+    silent = Abstention(seat="s-3", stage=Stage.PROPOSE, reason=AbstentionReason.MALFORMED_ANSWER)
+    ranking = rank(smaller, stand(smaller, *proposals, *ballots))
+    assert rank(whole, stand(whole, *proposals, silent, *ballots)) == ranking
+    assert len(ranking.places) == 3
 
 
 RULES = st.sampled_from(list(Aggregation))
