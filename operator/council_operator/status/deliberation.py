@@ -33,7 +33,7 @@ Body = dict[str, Any]
 
 
 def summarise(observed: DeliberationObserved) -> Body:
-    """Return the whole status.
+    """Return the whole status. Ready and Succeeded always have one reason: tables show it, and users wait for either.
 
     A finished Deliberation keeps its status for ever, whatever the ledger says later; only the observed generation
     follows, because tools would take a later `cancel` for work in progress.
@@ -75,7 +75,7 @@ def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusF
         Finding("Stalled", status=False, reason=Reason.BUS_UNAVAILABLE),
         _admitted() if is_admitted else Finding("Admitted", status=False, reason=Reason.BUS_UNAVAILABLE, message=text),
         _find_council(observed),
-        Finding("Succeeded", status=None, reason=Reason.BUS_UNAVAILABLE),
+        Finding("Succeeded", status=None, reason=Reason.BUS_UNAVAILABLE, message=text),
     )
     generation = _generation(observed)
     conditions = [finding.to_json() for finding in merge(previous, findings, generation, observed.now_ms)]
@@ -117,7 +117,7 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
     fault = _find_invalid(observed)
     if fault:
         admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
-        succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC)
+        succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC, message=fault)
         return _status(observed, (*ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
     reason, text, phase = _explain_waiting(observed, council)
     return _status(
@@ -128,7 +128,7 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
             Finding("Stalled", status=False, reason=reason),
             Finding("Admitted", status=False, reason=reason, message=text),
             council,
-            Finding("Succeeded", status=None, reason=Reason.PENDING),
+            Finding("Succeeded", status=None, reason=reason, message=text),
         ),
         phase=phase,
         queue=None if observed.turn.position is None else PlaceInQueue(position=observed.turn.position),

@@ -161,6 +161,12 @@ class AnyHistory(RuleBasedStateMachine):
                 self.transitions[place] = seen
 
     @invariant()
+    def ready_and_succeeded_give_one_reason(self) -> None:
+        for body in self.world.deliberations.values():
+            told = {one["type"]: (one["reason"], one["message"]) for one in body["status"].get("conditions", ())}
+            assert told.get("Ready") == told.get("Succeeded")
+
+    @invariant()
     def statuses_fit_their_schemas(self) -> None:
         for body in self.world.councils.values():
             CouncilStatus.model_validate(body["status"])

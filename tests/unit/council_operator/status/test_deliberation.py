@@ -67,7 +67,7 @@ def test_without_its_council_it_waits_and_says_what_to_create() -> None:
         "Stalled": ("False", "CouncilNotFound"),
         "Admitted": ("False", "CouncilNotFound"),
         "CouncilReady": ("False", "CouncilNotFound"),
-        "Succeeded": ("Unknown", "Pending"),
+        "Succeeded": ("Unknown", "CouncilNotFound"),
     }
     assert status_of(world)["phase"] == "Pending"
     assert "no Council architects in this namespace: create it" in message_of(world, "CouncilReady")
