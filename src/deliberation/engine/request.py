@@ -19,6 +19,7 @@ from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_preset
 from deliberation.engine.texts import cut
 from deliberation.prompts import stages
+from deliberation.prompts.control_tokens import defuse
 from deliberation.prompts.stages import Listed, Listing
 from deliberation.protocol.chat import ChatRequest, Reply
 from deliberation.protocol.messages import Abstention, Proposal, ResolvedStrategy, SeatTask, Stage, Task
@@ -65,7 +66,7 @@ def find_repair(task: Task, request: ChatRequest, reply: Reply, entry: Contribut
         return None
     fault = stages.repair_prompt(entry.message)
     again = (
-        {"role": "assistant", "content": cut(reply.text, MAX_REPAIRED_BYTES)},
+        {"role": "assistant", "content": cut(defuse(reply.text), MAX_REPAIRED_BYTES)},
         {"role": "user", "content": fault},
     )
     return replace(request, messages=(*request.messages, *again))

@@ -4,6 +4,7 @@ from importlib.resources import files
 from string import Template
 
 from deliberation.api.v1alpha1.council import RolePreset
+from deliberation.prompts.control_tokens import defuse
 
 _PACKAGE = files("deliberation.prompts")
 
@@ -22,8 +23,8 @@ _ROLES = {
 
 
 def render(template: str, **values: str) -> str:
-    """Return the named template with its values filled in, once: a placeholder in a value stays text."""
-    return _TEMPLATES[template].substitute(values)
+    """Return the named template with its values filled in, once: a placeholder or a control token in one stays text."""
+    return _TEMPLATES[template].substitute({name: defuse(value) for name, value in values.items()})
 
 
 def find_preset(role: str) -> str | None:
