@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -95,8 +96,10 @@ async def _running(program: str, settings: Settings, folder: Path) -> AsyncItera
     log = folder / "nats.log"
     with log.open("wb") as output:
         # A session of its own: Ctrl-C is for the run, which still needs its ledger then.
+        # On a leash: a run that is killed cannot end it.
+        leash = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")), str(os.getpid()))
         process = await asyncio.create_subprocess_exec(
-            program, "--config", str(configuration), stdout=output, stderr=output, start_new_session=True
+            *leash, program, "--config", str(configuration), stdout=output, stderr=output, start_new_session=True
         )
     try:
         yield await _wait_for_address(process, folder, log)

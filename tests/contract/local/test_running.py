@@ -1,6 +1,10 @@
 """The local run on a nats-server of its own."""
 
 import asyncio
+import os
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +55,34 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"nats-server does not start: .*storage directory is not a directory"):
         async with open_bus(BusChoice.NATS, settings(tmp_path), tmp_path):
             pass
+
+
+HOLD_A_BUS = """
+import asyncio, pathlib, sys
+from deliberation.local.bus import open_bus
+from deliberation.local.options import BusChoice
+from deliberation.runner.settings import Settings
+
+async def hold(folder):
+    async with open_bus(BusChoice.NATS, Settings("default", "local", "", "local", folder / "secrets", 1), folder):
+        print("open", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold(pathlib.Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server outlives a run that is killed")
+def test_a_run_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD_A_BUS, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"open\n"
+            [ports] = tmp_path.glob("nats-server_*.ports")
+            server = os.pidfd_open(int(ports.stem.partition("_")[2]))
+        finally:
+            holder.kill()
+    try:
+        assert select.select([server], [], [], 30)[0], "nats-server is still there"
+    finally:
+        os.close(server)
