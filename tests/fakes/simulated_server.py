@@ -49,7 +49,7 @@ class SimulatedServer:
 
 
 @asynccontextmanager
-async def serving(*, api_key: str | None = None, hold: bool = False, **traits: int) -> AsyncIterator[SimulatedServer]:
+async def serving(*, api_key: str | None = None, hold: bool = False, **traits: Any) -> AsyncIterator[SimulatedServer]:
     """Run a server with these traits, without latency if they don't tell; with `hold`, callers wait from the start."""
     traits.setdefault("latency_milliseconds", 0)
     server = SimulatedServer(SimulatedModel("m", Traits(**traits), api_key))

@@ -54,17 +54,26 @@ PRESETS = [
 ]
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=str)
+DECIDED = [
+    preset("Panel", {"propose": 4, "judge": 8}, judging="Decisions"),
+    preset("Panel", {"propose": 12, "judge": 24}, 12, judging="Decisions", orders=1),
+    preset("Critique", {"propose": 4, "critique": 4, "exchange": 4, "judge": 8}, answer=CLOSED, judging="Decisions"),
+]
+"""Presets whose ballots are no texts; eleven proposals make more questions than one call can ask."""
+
+
+@pytest.mark.parametrize("preset", [*PRESETS, *DECIDED], ids=str)
 async def test_calls_and_tokens_are_those_that_the_server_counted(preset: Preset) -> None:
     done = await deliberate(preset.seats, **preset.spec)
     usage = only(done).status["usage"]
     for name in ("calls", "promptTokens", "cachedTokens", "completionTokens"):
         assert usage[name] == done.served[name], name
     assert usage["totalTokens"] == usage["promptTokens"] + usage["completionTokens"]
-    assert done.served["repeats"] == 0
+    # Decisions carry no seed: a list of answers that reads the same backwards is asked about twice.
+    assert done.served["repeats"] == 0 or preset in DECIDED
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=str)
+@pytest.mark.parametrize("preset", [*PRESETS, *DECIDED], ids=str)
 async def test_every_stage_makes_the_calls_of_its_formula(preset: Preset) -> None:
     finished = only(await deliberate(preset.seats, **preset.spec))
     assert {stage["name"]: stage["calls"] for stage in finished.status["usage"]["byStage"]} == preset.calls
@@ -77,6 +86,15 @@ async def test_every_stage_reads_its_prompts_and_writes_its_replies(preset: Pres
     by_stage = {stage["name"]: stage for stage in finished.status["usage"]["byStage"]}
     assert {name: stage["promptTokens"] for name, stage in by_stage.items()} == prompts
     assert {name: stage["completionTokens"] for name, stage in by_stage.items()} == replies
+
+
+@pytest.mark.parametrize("preset", DECIDED, ids=str)
+async def test_decisions_cost_a_token_each_and_no_warning(preset: Preset) -> None:
+    finished = only(await deliberate(preset.seats, **preset.spec))
+    [judging] = [stage for stage in finished.status["usage"]["byStage"] if stage["name"] == "judge"]
+    ballots = finished.status["progress"]["ballots"]
+    assert judging["completionTokens"] == ballots * (preset.seats - 1) * 3 * 2
+    assert not [warning for warning in finished.status["warnings"] if warning.startswith("NotDecided")]
 
 
 def measure(finished: Finished) -> tuple[dict[str, int], dict[str, int]]:

@@ -9,7 +9,7 @@ from council_operator.plan.specs import InvalidSpecError, parse_council, parse_d
 from council_operator.plan.succession import find_address
 from deliberation.api.v1alpha1.council import Member
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
-from deliberation.api.v1alpha1.strategy import Aggregation, Stop, StrategyType, Topology
+from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, StrategyType, Topology
 from deliberation.engine.strategies import PRESETS
 from deliberation.protocol.messages import ResolvedStrategy, SeatTask, Task
 from deliberation.protocol.streams import MAX_MESSAGE_BYTES
@@ -174,6 +174,7 @@ def _resolve(spec: DeliberationSpec, seats: tuple[SeatTask, ...]) -> dict[str, A
         "samples": strategy.samples or 1,
         "aggregation": strategy.aggregation or (Aggregation.SCORE_MEAN if is_judged else Aggregation.PLURALITY),
         "stop": strategy.stop or Stop.NONE,
+        "judging": strategy.judging or Judging.BALLOTS,
         "orders": strategy.orders or (DEFAULT_ORDERS if is_judged else 1),
         "synthesiser": _choose_synthesiser(spec, seats) if has_synthesis else None,
         "budget_tokens": spec.budget.tokens if spec.budget else None,

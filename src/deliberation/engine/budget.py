@@ -23,7 +23,18 @@ def count_spent(standing: Standing) -> int:
 
 
 def reserve(task: Task, standing: Standing, ask: Ask) -> int:
-    """Return the tokens that one ask may cost: its prompt, estimated from its bytes, and all it is allowed to write."""
+    """Return the tokens that one ask may cost: its prompt, estimated from its bytes, and all it is allowed to write.
+
+    Of decisions, as if each question were read with all of the text: servers differ in what they count.
+    """
     request = build_request(task, standing, ask)
-    prompt = sum(len(message["content"].encode("utf-8", "replace")) for message in request.messages)
-    return -(-prompt // BYTES_PER_TOKEN) + request.max_tokens
+    chat = _estimate(*(message["content"] for message in request.messages)) + request.max_tokens
+    if request.decisions is None:
+        return chat
+    read = request.decisions.input
+    asked = sum(_estimate(read, one.instructions, *one.levels) + 1 for one in request.decisions.questions)
+    return max(chat, 2 * asked)
+
+
+def _estimate(*texts: str) -> int:
+    return -(-sum(len(text.encode("utf-8", "replace")) for text in texts) // BYTES_PER_TOKEN)

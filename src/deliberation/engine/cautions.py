@@ -6,6 +6,7 @@ from fractions import Fraction
 from deliberation.aggregation.comparisons import has_cycle
 from deliberation.aggregation.plurality import ENOUGH_CONFIDENCE
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.api.v1alpha1.strategy import Judging
 from deliberation.engine.findings import Findings
 from deliberation.engine.majority import is_unassailable
 from deliberation.engine.reading import identify_models
@@ -34,6 +35,7 @@ def find_cautions(task: Task, standing: Standing, findings: Findings) -> tuple[s
         *_on_cut_off_answers(standing),
         *_on_agreement(findings),
         *_on_judges(task, findings),
+        *_on_ballots(task, standing),
         *_on_echoes(findings),
         *_on_the_end(task, standing),
     )
@@ -118,6 +120,12 @@ def _on_judges(task: Task, findings: Findings) -> Iterator[str]:
         yield f"PositionBias: judges kept only {share:.0%} of their comparisons when they read in the other order"
     if not findings.ranking.exact:
         yield "KemenyInexact: too many proposals stand in a circle to weigh every order; those are in Borda's order"
+
+
+def _on_ballots(task: Task, standing: Standing) -> Iterator[str]:
+    written = sum(not ballot.decided for ballot in standing.ballots.values())
+    if task.judging is Judging.DECISIONS and written:
+        yield f"NotDecided: {written} of {len(standing.ballots)} ballots were written: no decisions endpoint"
 
 
 def _on_echoes(findings: Findings) -> Iterator[str]:

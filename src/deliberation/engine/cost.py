@@ -7,9 +7,10 @@ N + N x orders calls, where comparing each pair twice would cost N + N x N x (N 
 
 from dataclasses import dataclass
 
-from deliberation.api.v1alpha1.strategy import Topology
+from deliberation.api.v1alpha1.strategy import Judging, Topology
 from deliberation.engine.strategies import get_preset, list_legs
 from deliberation.engine.waves import count_samples
+from deliberation.protocol.chat import QUESTIONS_AT_A_TIME
 from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
 
 
@@ -51,11 +52,19 @@ def _count(task: Task, seats: int, stage: Stage, number: int) -> Cost:
             calls = seats if seats > 1 else 0
             return Cost(stage, number, calls, answers_read=_count_read(task, seats), answers_written=calls)
         case Stage.JUDGE:
-            calls = seats * task.orders if seats > 1 else 0
+            calls = seats * task.orders * _count_calls_of_a_ballot(task, seats) if seats > 1 else 0
             judged = others * count_samples(task) * task.orders
             return Cost(stage, number, calls, answers_read=judged, scores_written=judged)
         case _:
             return _count_synthesis(task, seats, number)
+
+
+def _count_calls_of_a_ballot(task: Task, seats: int) -> int:
+    """Return how many calls a ballot takes: one, but as many as its questions need where the server decides."""
+    if task.judging is Judging.BALLOTS:
+        return 1
+    questions = 2 * (seats - 1) * count_samples(task) * len(task.criteria)
+    return -(-questions // QUESTIONS_AT_A_TIME)
 
 
 def _count_synthesis(task: Task, seats: int, number: int) -> Cost:

@@ -148,6 +148,7 @@ def _read_ballot(task: Task, standing: Standing, ask: Ask, reply: Reply, text: s
             for name, row in zip(ids.values(), scores, strict=True)
         ),
         rationale=_read_rationale(rationale),
+        decided=reply.decided or None,
         usage=reply.usage,
     )
 

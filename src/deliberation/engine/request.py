@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
+from deliberation.api.v1alpha1.strategy import Judging
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.dissent import View, view_best
 from deliberation.engine.reading import build_listing, label_proposals
@@ -21,11 +22,14 @@ from deliberation.engine.texts import cut
 from deliberation.prompts import stages
 from deliberation.prompts.control_tokens import defuse
 from deliberation.prompts.stages import Listed, Listing
-from deliberation.protocol.chat import ChatRequest, Reply
+from deliberation.protocol.chat import ChatRequest, Decisions, Reply, ScoreQuestion
 from deliberation.protocol.messages import Abstention, Proposal, ResolvedStrategy, SeatTask, Stage, Task
 
 MAX_REPAIRED_BYTES = 8192
 """Most of an unusable reply that is shown to its writer again."""
+
+LEVELS = ("very poor", "poor", "fair", "good", "excellent")
+"""What the scores 1 to 5 of a ballot mean, where they are asked for by name."""
 
 _MAX_SEED = 2**31
 
@@ -69,7 +73,7 @@ def find_repair(task: Task, request: ChatRequest, reply: Reply, entry: Contribut
         {"role": "assistant", "content": cut(defuse(reply.text), MAX_REPAIRED_BYTES)},
         {"role": "user", "content": fault},
     )
-    return replace(request, messages=(*request.messages, *again))
+    return replace(request, messages=(*request.messages, *again), decisions=None)
 
 
 def _ask_answer(task: Task, seat: SeatTask, ask: Ask, prompt: str) -> ChatRequest:
@@ -123,6 +127,19 @@ def _ask_ballot(task: Task, standing: Standing, seat: SeatTask, ask: Ask) -> Cha
         seed=_seed(task, ask),
         schema=build_ballot_schema(tuple(proposals), task.criteria),
         schema_name="ballot",
+        decisions=_build_decisions(task, seat, _list(proposals)) if task.judging is Judging.DECISIONS else None,
+    )
+
+
+def _build_decisions(task: Task, seat: SeatTask, listing: Listing) -> Decisions:
+    """Return the ballot as typed questions: a score of each proposal by each criterion."""
+    return Decisions(
+        stages.decisions_prompt(task, seat, listing),
+        tuple(
+            ScoreQuestion(listed.label, criterion.name, stages.score_question(listed.label, criterion), LEVELS)
+            for listed in listing
+            for criterion in task.criteria
+        ),
     )
 
 

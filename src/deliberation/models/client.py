@@ -7,15 +7,23 @@ deadlines, retries and what may be told. A vendor's client would bring a second 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
+from deliberation.engine.usage import add_up
+from deliberation.models.decisions import build_bodies, read_scores, write_ballot
 from deliberation.models.replies import MalformedReplyError, read_completion, read_model_names, read_usage
 from deliberation.models.retrying import choose_pause_seconds, read_retry_after
-from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.chat import ChatRequest, Decisions, ModelError, Reply
 from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
+
+Body = dict[str, Any]
+Content = TypeVar("Content")
+
+DECISIONS = "decisions"
 
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 CONNECT_SECONDS = 10
@@ -24,6 +32,9 @@ CONNECTIONS = 256
 
 OK = 200
 NOT_FOUND = 404
+WITHOUT_ENDPOINT = frozenset({NOT_FOUND, 405, 501})
+"""What servers say that have no decisions endpoint, or not for this model: its labels are no single tokens."""
+
 UNAUTHORIZED = frozenset({401, 403})
 WORTH_RETRYING = frozenset({429, 500, 502, 503, 504})
 
@@ -43,8 +54,14 @@ class _TransientError(Exception):
         self.retry_after = retry_after
 
 
+class _NoEndpointError(Exception):
+    """The server does not know what it was asked for."""
+
+
 class ChatClient:
     """Calls chat models. One instance keeps connections open to all servers that it calls; close it in the end.
+
+    It remembers which of them do not decide.
 
     Args:
         draw: gives numbers from 0 to 1, for the jitter of pauses.
@@ -60,6 +77,7 @@ class ChatClient:
         self._draw = draw
         self._pause = pause
         self._opened: aiohttp.ClientSession | None = None
+        self._undecided: set[tuple[str, str]] = set()
 
     async def complete(
         self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
@@ -67,16 +85,34 @@ class ChatClient:
         """Return the model's reply. Its `usage` counts every try that the server answered.
 
         Servers that are overloaded or away are asked again until the deadline, with growing pauses, or with those that
-        they ask for. The text is what the model wrote, unchecked.
+        they ask for. The text is what the model wrote, unchecked. Decisions are asked for first, where there are any.
 
         Raises:
             ModelError: there is no reply; the reason tells why.
+        """
+        ask = partial(self._ask, address, api_key, deadline_ms, clock)
+        place = (address.base_url, address.model_name)
+        if request.decisions and place not in self._undecided:
+            try:
+                return await _decide(address, request.decisions, ask)
+            except _NoEndpointError:
+                self._undecided.add(place)
+        return _read(address, read_completion, await ask("chat/completions", build_body(address, request)))
+
+    async def _ask(
+        self, address: ModelAddress, api_key: str | None, deadline_ms: int, clock: Clock, path: str, body: Body
+    ) -> bytes:
+        """Return what the server answers with status 200, however often it must be asked.
+
+        Raises:
+            ModelError: there is no answer; the reason tells why.
+            _NoEndpointError: the server has no decisions endpoint.
         """
         tries = 0
         fault = "it was not asked"
         while (remaining_ms := deadline_ms - clock.now_ms()) > 0:
             try:
-                return await self._try(address, api_key, request, remaining_ms / 1000)
+                return await self._try(address, api_key, path, body, remaining_ms / 1000)
             except _TransientError as error:
                 tries += 1
                 fault = str(error)
@@ -103,10 +139,8 @@ class ChatClient:
             await self._opened.close()
             self._opened = None
 
-    async def _try(self, address: ModelAddress, api_key: str | None, request: ChatRequest, seconds: float) -> Reply:
-        status, retry_after, body = await self._exchange(
-            "POST", address, "chat/completions", api_key, seconds, build_body(address, request)
-        )
+    async def _try(self, address: ModelAddress, api_key: str | None, path: str, body: Body, seconds: float) -> bytes:
+        status, retry_after, content = await self._exchange("POST", address, path, api_key, seconds, body)
         if status in WORTH_RETRYING:
             raise _TransientError(f"HTTP {status}", read_retry_after(retry_after))
         if status in UNAUTHORIZED:
@@ -114,16 +148,11 @@ class ChatClient:
                 AbstentionReason.UNAUTHORIZED,
                 f"The server of model {address.name} answers HTTP {status}: check the API key",
             )
+        if path == DECISIONS and status in WITHOUT_ENDPOINT:
+            raise _NoEndpointError
         if status != OK:
-            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, _explain_refusal(address, status, body))
-        try:
-            return read_completion(body)
-        except MalformedReplyError as error:
-            raise ModelError(
-                AbstentionReason.MALFORMED_ANSWER,
-                f"The server of model {address.name} answered with no chat completion: {error}",
-                read_usage(body),
-            ) from None
+            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, _explain_refusal(address, status, content))
+        return content
 
     async def _exchange(
         self,
@@ -168,6 +197,28 @@ class ChatClient:
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS), cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._opened
+
+
+async def _decide(address: ModelAddress, decisions: Decisions, ask: Callable[[str, Body], Awaitable[bytes]]) -> Reply:
+    """Return the ballot that the server's answers are, and what all calls together used."""
+    scores: dict[str, float] = {}
+    usage = Usage()
+    for body in build_bodies(address, decisions):
+        content = await ask(DECISIONS, body)
+        usage = add_up(usage, read_usage(content))
+        scores |= _read(address, read_scores, content)
+    return Reply(write_ballot(decisions.questions, scores), "stop", usage, decided=True)
+
+
+def _read(address: ModelAddress, read: Callable[[bytes], Content], content: bytes) -> Content:
+    try:
+        return read(content)
+    except MalformedReplyError as error:
+        raise ModelError(
+            AbstentionReason.MALFORMED_ANSWER,
+            f"The server of model {address.name} answered with nothing that was asked for: {error}",
+            read_usage(content),
+        ) from None
 
 
 def build_body(address: ModelAddress, request: ChatRequest) -> dict[str, Any]:

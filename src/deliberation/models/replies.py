@@ -20,7 +20,7 @@ def read_completion(body: bytes) -> Reply:
     Raises:
         MalformedReplyError: it is none.
     """
-    completion = _read_object(body)
+    completion = read_object(body)
     choices = completion.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise MalformedReplyError("it has no choices")
@@ -37,16 +37,17 @@ def read_completion(body: bytes) -> Reply:
 
 
 def read_usage(body: bytes) -> Usage:
-    """Return what one answered call has used, as far as the body tells it."""
+    """Return what one answered call has used, as far as the body tells it: of a chat, or of decisions."""
     try:
-        usage = _as_object(_read_object(body).get("usage"))
+        usage = _as_object(read_object(body).get("usage"))
     except MalformedReplyError:
         usage = {}
+    details = _as_object(usage.get("prompt_tokens_details", usage.get("input_tokens_details")))
     return Usage(
         calls=1,
-        prompt_tokens=_as_count(usage.get("prompt_tokens")),
-        cached_tokens=_as_count(_as_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
-        completion_tokens=_as_count(usage.get("completion_tokens")),
+        prompt_tokens=_as_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
+        cached_tokens=_as_count(details.get("cached_tokens")),
+        completion_tokens=_as_count(usage.get("completion_tokens", usage.get("output_tokens"))),
     )
 
 
@@ -56,13 +57,18 @@ def read_model_names(body: bytes) -> frozenset[str]:
     Raises:
         MalformedReplyError: it is no list of models.
     """
-    models = _read_object(body).get("data")
+    models = read_object(body).get("data")
     if not isinstance(models, list):
         raise MalformedReplyError("it has no data")
     return frozenset(name for model in models if isinstance(name := _as_object(model).get("id"), str))
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that the body is.
+
+    Raises:
+        MalformedReplyError: it is none.
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,7 +12,7 @@ _TEMPLATES = {
     name: Template((_PACKAGE / "templates" / f"{name}.txt").read_text(encoding="utf-8").strip())
     for name in (
         *("shared", "text", "choice", "number", "quantity", "boolean", "json"),
-        *("propose", "critique", "revision", "debate", "layer", "ballot", "repair", "synthesis"),
+        *("propose", "critique", "revision", "debate", "layer", "ballot", "decisions", "score", "repair", "synthesis"),
     )
 }
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from itertools import cycle
 
+from deliberation.api.v1alpha1.deliberation import Criterion
 from deliberation.prompts.library import find_preset, render
 from deliberation.prompts.parts import Part, choose_mark, enclose
 from deliberation.prompts.shared import shared_prompt
@@ -73,6 +74,16 @@ def ballot_prompt(task: Task, seat: SeatTask, listing: Listing) -> str:
     )
 
 
+def decisions_prompt(task: Task, seat: SeatTask, listing: Listing) -> str:
+    """Return the text about which the seat's scores of the listed proposals are asked, one by one."""
+    return _render_listing("decisions", task, seat, listing, criteria=_list_criteria(task))
+
+
+def score_question(label: str, criterion: Criterion) -> str:
+    """Return the question for the score of one answer by one criterion."""
+    return render("score", label=label, criterion=_tell_criterion(criterion))
+
+
 def synthesis_prompt(task: Task, seat: SeatTask, listing: Listing, order: tuple[str, ...], dissent: str) -> str:
     """Return the prompt by which the seat makes the result of the best proposals.
 
@@ -104,7 +115,8 @@ def _introduce(seat: SeatTask) -> dict[str, str]:
 
 
 def _list_criteria(task: Task) -> str:
-    return "\n".join(
-        f"- {criterion.name}: {criterion.description}" if criterion.description else f"- {criterion.name}"
-        for criterion in task.criteria
-    )
+    return "\n".join(f"- {_tell_criterion(criterion)}" for criterion in task.criteria)
+
+
+def _tell_criterion(criterion: Criterion) -> str:
+    return f"{criterion.name}: {criterion.description}" if criterion.description else criterion.name

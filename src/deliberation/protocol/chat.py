@@ -6,10 +6,38 @@ from typing import Any
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.messages import Usage
 
+QUESTIONS_AT_A_TIME = 64
+"""Most questions of one call of a decisions endpoint (vLLM 0.33)."""
+
+
+@dataclass(frozen=True)
+class ScoreQuestion:
+    """One score that is asked for: of the answer under `label`, by one criterion, on levels from worst to best."""
+
+    label: str
+    criterion: str
+    instructions: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """A ballot as typed questions about one text. Servers that have /v1/decisions answer each by one token.
+
+    Every question is asked on its levels as they stand, and in reverse: models like some places of a list better than
+    others.
+    """
+
+    input: str
+    questions: tuple[ScoreQuestion, ...]
+
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What to ask. `schema` is a JSON schema that the reply must satisfy; servers enforce it, and we check it again."""
+    """What to ask. `schema` is a JSON schema that the reply must satisfy; servers enforce it, and we check it again.
+
+    `decisions` asks for the same in another way, where the server has it.
+    """
 
     messages: tuple[dict[str, str], ...]
     max_tokens: int
@@ -18,15 +46,20 @@ class ChatRequest:
     seed: int
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
+    decisions: Decisions | None = None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered. `finish_reason` is the server's word: `length` means that the text is cut off."""
+    """What the server answered. `finish_reason` is the server's word: `length` means that the text is cut off.
+
+    `decided`: it answered `decisions`, and the text is the ballot that its answers are.
+    """
 
     text: str
     finish_reason: str
     usage: Usage
+    decided: bool = False
 
 
 class ModelError(Exception):

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from deliberation.api.v1alpha1.deliberation import Answer, ContextText, Criterion
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
+from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, Topology
 
 
 class Message(BaseModel):
@@ -103,6 +103,7 @@ class Task(Message):
     aggregation: Aggregation = Aggregation.SCORE_MEAN
     stop: Annotated[Stop, Field(description="When to stop asking before everybody has answered")] = Stop.NONE
     orders: Annotated[int, Field(ge=1, le=2, description="Ballots of each judge; the second reads in reverse")] = 1
+    judging: Annotated[Judging, Field(description="How judges give their scores")] = Judging.BALLOTS
     synthesiser: Annotated[str | None, Field(description="Seat that writes the result from the best proposals")] = None
     budget_tokens: Annotated[int | None, Field(ge=1, description="Most tokens, read and written, of the run")] = None
     seats: Annotated[tuple[SeatTask, ...], Field(min_length=1, max_length=64)]
@@ -222,6 +223,9 @@ class Ballot(Entry):
     order: Annotated[int, Field(description="1: the judge read the proposals in reverse")] = 0
     scores: tuple[Score, ...]
     rationale: str = ""
+    decided: Annotated[
+        bool | None, Field(description="True: read off the next token by a decisions endpoint, so there are no reasons")
+    ] = None
     usage: Usage = Usage()
 
     @property

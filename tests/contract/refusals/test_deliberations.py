@@ -18,6 +18,7 @@ MISPLACED: tuple[tuple[str, Any, str, str], ...] = (
     ("samples", 2, "Debate", "Auto, Vote and Panel"),
     ("stop", "Unassailable", "Auto", "Vote"),
     ("orders", 1, "Vote", "Panel and Critique"),
+    ("judging", "Decisions", "Debate", "Panel and Critique"),
     ("aggregation", "Borda", "MixtureOfAgents", "Panel and Critique"),
     ("synthesis", {}, "Debate", "Panel, Critique and MixtureOfAgents"),
 )

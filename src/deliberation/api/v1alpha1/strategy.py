@@ -38,6 +38,13 @@ class Aggregation(StrEnum):
     PLURALITY = "Plurality"
 
 
+class Judging(StrEnum):
+    """How judges give their scores."""
+
+    BALLOTS = "Ballots"
+    DECISIONS = "Decisions"
+
+
 class Stop(StrEnum):
     """When to stop asking before everybody has answered."""
 
@@ -79,6 +86,7 @@ class Strategy(Model):
             _belongs_to("stop", StrategyType.VOTE),
             _belongs_to("orders", StrategyType.PANEL, StrategyType.CRITIQUE),
             _belongs_to("aggregation", StrategyType.PANEL, StrategyType.CRITIQUE),
+            _belongs_to("judging", StrategyType.PANEL, StrategyType.CRITIQUE),
             _belongs_to("synthesis", StrategyType.PANEL, StrategyType.CRITIQUE, StrategyType.MIXTURE_OF_AGENTS),
             Rule(
                 "self.type != 'MixtureOfAgents' || !has(self.synthesis) || self.synthesis.enabled",
@@ -142,6 +150,14 @@ class Strategy(Model):
             le=2,
             description="Panel and Critique: ballots of each judge; the second one reads the proposals in reverse, "
             "which evens out a liking for places; default 2",
+        ),
+    ] = None
+    judging: Annotated[
+        Judging | None,
+        Field(
+            description="Panel and Critique: Ballots has judges write their reasons and scores; Decisions reads the "
+            "scores off the model's next token, at servers that have /v1/decisions, which writes next to nothing and "
+            "gives no reasons. A server without it is asked for ballots, and a warning says so; default Ballots"
         ),
     ] = None
     synthesis: Annotated[

@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--failure-percent", type=_whole(0, 100), default=usual.failure_percent)
     parser.add_argument("--malformed-percent", type=_whole(0, 100), default=usual.malformed_percent)
     parser.add_argument("--seed", type=_whole(0, 2**31 - 1), default=usual.seed)
+    parser.add_argument("--no-decisions", action="store_true", help="be without /v1/decisions, as vLLM 0.32 is")
     parser.add_argument("--api-key-file", type=Path, help="file that holds the key, instead of COUNCIL_API_KEY")
     return parser
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure_percent=options.failure_percent,
         malformed_percent=options.malformed_percent,
         seed=options.seed,
+        has_decisions=not options.no_decisions,
     )
     key = os.environ.get("COUNCIL_API_KEY")
     if options.api_key_file:

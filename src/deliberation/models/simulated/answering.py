@@ -26,13 +26,17 @@ POOR_SCORES: tuple[int, ...] = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Traits:
-    """How a simulated model behaves. Percentages are shares of distinct requests."""
+    """How a simulated model behaves. Percentages are shares of distinct requests.
+
+    `has_decisions`: it answers typed questions, too; vLLM up to 0.32 does not.
+    """
 
     accuracy_percent: int = 70
     latency_milliseconds: int = 50
     failure_percent: int = 0
     malformed_percent: int = 0
     seed: int = 1
+    has_decisions: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deliberation.models.simulated.answering import Asked, Traits, answer
+from deliberation.models.simulated.deciding import DecisionsRequest, decide
 from deliberation.models.simulated.draws import happens
 from deliberation.models.simulated.prefix_cache import CHARACTERS_PER_TOKEN, PrefixCache, count_tokens
 
@@ -79,11 +80,7 @@ class SimulatedModel:
 
     def reply(self, asked: Asked, max_tokens: int) -> dict[str, Any]:
         """Return the body of the chat completion, and count the call."""
-        is_repeat = asked.identity in self._answered
-        self._answered[asked.identity] = None
-        self._answered.move_to_end(asked.identity)
-        _forget_old(self._answered)
-        self.counts.update(calls=1, repeats=int(is_repeat), distinct=int(not is_repeat))
+        self._count_call(asked.identity)
         whole = answer(self.traits, asked)
         text = whole[: max_tokens * CHARACTERS_PER_TOKEN]
         return {
@@ -102,10 +99,37 @@ class SimulatedModel:
             "usage": self._use(asked.prompt, text),
         }
 
-    def _use(self, prompt: str, text: str) -> dict[str, Any]:
-        prompt_tokens, completion_tokens = count_tokens(prompt), count_tokens(text)
-        cached_tokens = self._cache.count_cached_tokens(prompt)
+    def decide(self, identity: str, request: DecisionsRequest) -> dict[str, Any]:
+        """Return the body that answers typed questions, and count the call: what it reads once, and a token each."""
+        self._count_call(identity)
+        read = "".join((request.input, *(question.instructions for question in request.questions)))
+        prompt_tokens, cached_tokens, completion_tokens = self._count_tokens(read, len(request.questions))
+        return {
+            "model": self.marked_name,
+            "answers": decide(self.traits, request),
+            "usage": {
+                "input_tokens": prompt_tokens,
+                "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": 0},
+                "output_tokens": completion_tokens,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": prompt_tokens + completion_tokens,
+            },
+        }
+
+    def _count_call(self, identity: str) -> None:
+        is_repeat = identity in self._answered
+        self._answered[identity] = None
+        self._answered.move_to_end(identity)
+        _forget_old(self._answered)
+        self.counts.update(calls=1, repeats=int(is_repeat), distinct=int(not is_repeat))
+
+    def _count_tokens(self, prompt: str, completion_tokens: int) -> tuple[int, int, int]:
+        prompt_tokens, cached_tokens = count_tokens(prompt), self._cache.count_cached_tokens(prompt)
         self.counts.update(promptTokens=prompt_tokens, cachedTokens=cached_tokens, completionTokens=completion_tokens)
+        return prompt_tokens, cached_tokens, completion_tokens
+
+    def _use(self, prompt: str, text: str) -> dict[str, Any]:
+        prompt_tokens, cached_tokens, completion_tokens = self._count_tokens(prompt, count_tokens(text))
         return {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": completion_tokens,
@@ -124,6 +148,7 @@ def build_app(model: SimulatedModel) -> web.Application:
     app.add_routes(
         [
             web.post("/v1/chat/completions", _complete),
+            *((web.post("/v1/decisions", _decide),) if model.traits.has_decisions else ()),
             web.get("/v1/models", _list_models),
             web.get("/health", _tell_health),
             web.get("/stats", _tell_counts),
@@ -151,18 +176,42 @@ async def _complete(request: web.Request) -> web.Response:
     try:
         chat = _ChatRequest.model_validate_json(body)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3])
-        return _refuse(400, faults)
+        return _refuse(400, _explain(error))
     if chat.stream:
         return _refuse(400, "a simulated model does not stream")
     if chat.model != model.name:
         return _refuse(404, f"the model is {model.name}")
-    identity = sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
+    identity = _identify(body)
     asked = Asked(identity, "\n\n".join(message.content for message in chat.messages), _find_schema(chat))
     await model.think()
     if model.fails(identity):
         return _refuse(500, "this failure was declared")
     return web.json_response(model.reply(asked, chat.max_tokens))
+
+
+async def _decide(request: web.Request) -> web.Response:
+    model = request.app[MODEL]
+    body = await request.read()
+    try:
+        asked = DecisionsRequest.model_validate_json(body)
+    except ValidationError as error:
+        return _refuse(400, _explain(error))
+    if asked.model != model.name:
+        return _refuse(404, f"the model is {model.name}")
+    identity = _identify(body)
+    await model.think()
+    if model.fails(identity):
+        return _refuse(500, "this failure was declared")
+    return web.json_response(model.decide(identity, asked))
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3])
+
+
+def _identify(body: bytes) -> str:
+    """Return what stands for all of a request, however its JSON is written."""
+    return sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
 
 
 async def _list_models(request: web.Request) -> web.Response:

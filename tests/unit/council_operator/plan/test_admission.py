@@ -5,7 +5,7 @@ import pytest
 from council_operator.plan.admission import build_task, check
 from council_operator.plan.specs import InvalidSpecError
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
-from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
+from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, Topology
 from deliberation.protocol.messages import ResolvedStrategy, Task, decode
 from fakes.bodies import NOW_MS, SETTINGS, council, council_spec, deliberation
 
@@ -142,6 +142,8 @@ def test_what_a_strategy_declares_reaches_the_runner() -> None:
     vote = {"type": "Vote", "samples": 4, "stop": "Unassailable"}
     assert (task_of(strategy=vote).samples, task_of(strategy=vote).stop) == (4, Stop.UNASSAILABLE)
     assert task_of(strategy={"type": "Vote", "stop": "Beta"}).stop is Stop.BETA
+    assert task_of(strategy={"type": "Panel"}).judging is Judging.BALLOTS
+    assert task_of(strategy={"type": "Panel", "judging": "Decisions"}).judging is Judging.DECISIONS
     panel = {"type": "Panel", "orders": 1, "aggregation": "Kemeny"}
     assert (task_of(strategy=panel).orders, task_of(strategy=panel).aggregation) == (1, Aggregation.KEMENY)
 

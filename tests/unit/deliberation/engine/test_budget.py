@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from deliberation.api.v1alpha1.strategy import Judging
 from deliberation.engine.asks import Ask
 from deliberation.engine.budget import can_pay, count_spent, reserve
 from deliberation.engine.request import build_request
@@ -47,3 +48,15 @@ def test_a_wave_is_paid_when_the_budget_holds_all_of_it_after_what_was_spent() -
     assert can_pay(TASK.model_copy(update={"budget_tokens": needed}), standing)
     assert not can_pay(TASK.model_copy(update={"budget_tokens": needed - 1}), standing)
     assert can_pay(TASK, standing)
+
+
+def test_of_decisions_every_question_may_cost_the_whole_text_in_either_direction() -> None:
+    standing = stand(TASK, *(propose(f"s-{i}", "Go on and on and on. " * 9) for i in range(3)))
+    ballot_of = Ask(Stage.JUDGE, "s-0")
+    task = TASK.model_copy(update={"judging": Judging.DECISIONS})
+    decisions = build_request(task, standing, ballot_of).decisions
+    assert decisions is not None
+    assert len(decisions.questions) == 2 * 3
+    read = len(decisions.input.encode()) // 3
+    assert 12 * read < reserve(task, standing, ballot_of) < 12 * (read + 80)
+    assert reserve(task, standing, ballot_of) > reserve(TASK, standing, ballot_of)

@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.api.v1alpha1.strategy import Aggregation, Stop
+from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.cautions import find_cautions
 from deliberation.engine.findings import NOTHING, Findings, examine
@@ -153,7 +153,7 @@ class TestAbstentions:
         vote = build_vote(9, stop=Stop.BETA)
         votes = (propose(f"s-{i}") for i in range(4))
         spared = (abstain(f"s-{i}", reason=AbstentionReason.NOT_NEEDED) for i in range(4, 9))
-        warnings = find_cautions(vote, stand(vote, *votes, *spared), NOTHING)
+        warnings = told(vote, stand(vote, *votes, *spared))
         assert "StoppedEarly: votes that were not waited for: 5; stop Beta is only 95% sure of the winner" in warnings
 
     def test_a_budget_that_did_not_last_is_told(self) -> None:
@@ -161,6 +161,16 @@ class TestAbstentions:
         assert told(PANEL, ended(*AGREED[:2], spent))[-1] == (
             "BudgetExhausted: budget.tokens did not pay for everything; the result rests on what it did"
         )
+
+
+def test_ballots_that_were_written_where_decisions_were_wanted_are_told() -> None:
+    decided = [one.model_copy(update={"decided": True}) for one in AGREED]
+    wanted = PANEL.model_copy(update={"judging": Judging.DECISIONS})
+    assert told(wanted, ended(*decided)) == ()
+    assert told(wanted, ended(*decided[:2], AGREED[2])) == (
+        "NotDecided: 1 of 3 ballots were written: no decisions endpoint",
+    )
+    assert told(PANEL, ended(*AGREED)) == ()
 
 
 def test_answers_that_end_in_the_middle_are_counted() -> None:

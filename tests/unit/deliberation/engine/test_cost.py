@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deliberation.api.v1alpha1.strategy import Topology
+from deliberation.api.v1alpha1.strategy import Judging, Topology
 from deliberation.bus.memory import MemoryBus
 from deliberation.engine.asks import ask_of
 from deliberation.engine.cost import Cost, list_costs
@@ -46,6 +46,14 @@ def test_the_worked_example(task: Task, calls: int, read: int, written: int) -> 
 def test_a_panel_reads_its_proposals_once_for_each_judge_and_order() -> None:
     _, judging = list_costs(build_task(5, orders=2))
     assert judging == Cost(Stage.JUDGE, 0, calls=10, answers_read=40, scores_written=40)
+
+
+@pytest.mark.parametrize(("seats", "samples", "calls"), [(2, 1, 4), (11, 1, 22), (12, 1, 48), (4, 16, 40)])
+def test_decisions_are_asked_64_at_a_time(seats: int, samples: int, calls: int) -> None:
+    """Three criteria, each read up and down: 60 questions about ten proposals, 66 about eleven."""
+    task = build_task(seats, orders=2, samples=samples, judging=Judging.DECISIONS)
+    _, judging = list_costs(task)
+    assert judging.calls == calls
 
 
 def test_where_one_seat_is_alone_it_only_proposes() -> None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, ContextText, Criterion
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
+from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, Topology
 from deliberation.protocol.messages import (
     Abstention,
     Ballot,
@@ -87,6 +87,7 @@ tasks = build(
     samples=st.integers(1, 3),
     aggregation=st.sampled_from(Aggregation),
     stop=st.sampled_from(Stop),
+    judging=st.sampled_from(Judging),
     orders=st.integers(1, 2),
     synthesiser=st.none() | seats,
     budget_tokens=st.none() | st.integers(1, 2**40),

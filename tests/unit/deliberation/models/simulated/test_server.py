@@ -182,3 +182,58 @@ async def test_what_is_not_json_is_refused(serve: Serve) -> None:
     client = await serve()
     async with client.post("/v1/chat/completions", data=b"{") as response:
         assert response.status == 400
+
+
+QUESTIONS = [
+    {
+        "type": "score",
+        "name": name,
+        "instructions": "How good is answer A?",
+        "levels": [{"label": level} for level in levels],
+    }
+    for name, levels in (("up", ("poor", "excellent")), ("down", ("excellent", "poor")))
+]
+DECISIONS: dict[str, Any] = {"model": "simulated", "input": "Which way is north? " * 20, "questions": QUESTIONS}
+
+
+async def decide(client: Served, **changes: Any) -> tuple[int, Any]:
+    async with client.post("/v1/decisions", json={**DECISIONS, **changes}) as response:
+        return response.status, await response.json() if response.content_type == "application/json" else None
+
+
+class TestDecisions:
+    async def test_levels_mean_the_same_in_either_direction(self, serve: Serve) -> None:
+        status, body = await decide(await serve())
+        assert status == 200
+        up, down = body["answers"]
+        assert (up["name"], down["name"]) == ("up", "down")
+        assert up["score"] + down["score"] == pytest.approx(1)
+        assert sum(one["probability"] for one in up["probabilities"]) == pytest.approx(1)
+        assert "simulated" in body["model"]
+
+    async def test_its_calls_and_tokens_are_counted_a_token_for_each_answer(self, serve: Serve) -> None:
+        client = await serve()
+        _, body = await decide(client)
+        counts = await stats(client)
+        assert (counts["calls"], counts["completionTokens"]) == (1, 2)
+        assert counts["promptTokens"] == body["usage"]["input_tokens"]
+        assert (await decide(client))[1]["usage"]["input_tokens_details"]["cached_tokens"] > 0
+
+    async def test_a_server_can_be_without_it_as_older_ones_are(self, serve: Serve) -> None:
+        status, _ = await decide(await serve(Traits(latency_milliseconds=0, has_decisions=False)))
+        assert status == 404
+
+    async def test_what_is_malformed_elsewhere_is_a_refusal_here(self, serve: Serve) -> None:
+        _, body = await decide(await serve(Traits(latency_milliseconds=0, malformed_percent=100)))
+        assert [answer["type"] for answer in body["answers"]] == ["refusal"] * 2
+
+    @pytest.mark.parametrize(
+        "changes", [{"questions": []}, {"questions": QUESTIONS * 33}, {"questions": [{"type": "predicate"}]}]
+    )
+    async def test_what_it_does_not_know_is_refused(self, serve: Serve, changes: dict[str, Any]) -> None:
+        assert (await decide(await serve(), **changes))[0] == 400
+
+    async def test_another_model_is_not_there_and_declared_failures_happen(self, serve: Serve) -> None:
+        client = await serve(Traits(latency_milliseconds=0, failure_percent=100))
+        assert (await decide(client, model="other"))[0] == 404
+        assert (await decide(client))[0] == 500
