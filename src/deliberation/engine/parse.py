@@ -195,11 +195,9 @@ def _read_score(value: object) -> int | None:
 
 
 def _spell(value: object) -> str:
-    """Return a JSON value as a person would write it; what can be no answer becomes nothing."""
+    """Return a JSON value as text that can be read as an answer; what can be none becomes nothing."""
     match value:
-        case bool():
-            return str(value).lower()
-        case str() | Decimal():
+        case bool() | str() | Decimal():
             return str(value)
         case _:
             return ""

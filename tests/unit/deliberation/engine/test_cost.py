@@ -62,6 +62,23 @@ def test_where_one_seat_is_alone_it_only_proposes() -> None:
         assert [cost.stage for cost in list_costs(alone)] == [Stage.PROPOSE]
 
 
+def test_two_seats_are_enough_to_talk_to_judge_and_to_synthesise() -> None:
+    critique = build_task(2, ResolvedStrategy.CRITIQUE, rounds=1, synthesiser="s-0")
+    assert [(cost.stage, cost.calls, cost.answers_read, cost.critiques_read) for cost in list_costs(critique)] == [
+        (Stage.PROPOSE, 2, 0, 0),
+        (Stage.CRITIQUE, 2, 4, 0),
+        (Stage.EXCHANGE, 2, 2, 2),
+        (Stage.JUDGE, 2, 2, 0),
+        (Stage.SYNTHESISE, 1, 2, 0),
+    ]
+    for topology in Topology:
+        talk = build_task(2, ResolvedStrategy.DEBATE, answer=CHOICE, topology=topology, keep_if_majority=False)
+        assert [(cost.stage, cost.calls, cost.answers_read) for cost in list_costs(talk)] == [
+            (Stage.PROPOSE, 2, 0),
+            (Stage.EXCHANGE, 2, 4),
+        ]
+
+
 STAR = TASKS["debate"].model_copy(update={"topology": Topology.STAR})
 RUNS = {
     **TASKS,

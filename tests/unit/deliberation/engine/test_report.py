@@ -342,6 +342,26 @@ def test_a_synthesis_is_the_result_with_the_dissent_beside_it() -> None:
     assert [place.id for place in told.proposals] == ["s-0", "s-1", "s-2"]
 
 
+def test_a_synthesis_of_tied_proposals_is_tied_with_nothing() -> None:
+    task = PANEL.model_copy(update={"synthesiser": "s-2"})
+    circle = (
+        ballot("s-0", {"s-1": 2, "s-2": 1}),
+        ballot("s-1", {"s-2": 5, "s-0": 4}),
+        ballot("s-2", {"s-0": 4, "s-1": 3}),
+    )
+    proposals = (propose(f"s-{i}", str(i)) for i in range(3))
+    told = report_on(task, *proposals, *circle, Synthesis(seat="s-2", answer="all of it"))
+    assert told.proposals[0].tied_with
+    assert told.result is not None
+    assert (told.result.synthesised, told.result.tied) == (True, False)
+
+
+def test_half_of_a_character_in_the_question_is_no_reason_to_fail() -> None:
+    task = PANEL.model_copy(update={"question": "Which way\ud800"})
+    asked = sha256(shared_prompt(task).encode("utf-8", "replace")).hexdigest()
+    assert report_on(task).reproducibility.prompt_sha256 == asked
+
+
 def test_a_quantity_is_told_with_its_unit() -> None:
     task = build_vote(2, answer=Answer(type=AnswerType.NUMBER, unit="ms"))
     result = report_on(task, propose("s-0", "40"), propose("s-1", "40")).result

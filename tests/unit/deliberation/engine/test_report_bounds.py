@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deliberation.api.v1alpha1.deliberation import Criterion
-from deliberation.api.v1alpha1.deliberation_status import MAX_MODEL_RECORDS, DeliberationStatus
+from deliberation.api.v1alpha1.deliberation_status import MAX_MODEL_RECORDS, MAX_RATIONALE_BYTES, DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.asks import Ask
@@ -182,5 +182,42 @@ def test_the_size_is_that_of_the_status_parts() -> None:
 
 def test_a_report_that_could_not_fit_is_the_poorest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deliberation.engine.report.MAX_REPORT_BYTES", 0)
-    told = report_on(PANEL, *(propose(f"s-{i}", "x" * 500) for i in range(3)))
-    assert [len(place.answer) for place in told.proposals] == [128, 128, 128]
+    model = ModelAddress(name="small", base_url="u", model_name="m" * 99)
+    task = build_task(40, models=(model,), top_k=10)
+    gone = [
+        Abstention(seat=f"s-{i}", stage=Stage.PROPOSE, reason=AbstentionReason.TRUNCATED, message="why" * 9)
+        for i in range(10, 40)
+    ]
+    proposals = [propose(f"s-{i}", str(i) * 600).model_copy(update={"rationale": "r" * 600}) for i in range(10)]
+    told = report_on(task, *proposals, *gone)
+    assert told.result is not None
+    assert (len(told.result.answer), len(told.result.rationale)) == (512, 512)
+    assert [(len(place.answer), place.model) for place in told.proposals] == [(128, "m" * 24)] * 3
+    assert told.votes is not None
+    assert [gone.message for gone in told.votes.abstentions] == ["whywhywhywhywhyw"] * 24
+    assert {(len(dissent.position), len(dissent.reason), len(dissent.seats)) for dissent in told.dissent} == {(8, 8, 1)}
+    assert [record.model for record in told.reproducibility.models] == ["m" * 24]
+
+
+def test_the_richest_report_that_fits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = tuple(propose(f"s-{i}", str(i) * 2000) for i in range(3))
+    richest = report_on(PANEL, *entries)
+    assert [len(place.answer) for place in richest.proposals] == [2000] * 3
+    monkeypatch.setattr("deliberation.engine.report.MAX_REPORT_BYTES", richest.json_bytes)
+    assert report_on(PANEL, *entries) == richest
+    monkeypatch.setattr("deliberation.engine.report.MAX_REPORT_BYTES", richest.json_bytes - 1)
+    assert [len(place.answer) for place in report_on(PANEL, *entries).proposals] == [1024] * 3
+
+
+def test_the_reasons_of_a_result_are_bounded_too() -> None:
+    told = report_on(PANEL, propose("s-0").model_copy(update={"rationale": "r" * 5000}))
+    assert told.result is not None
+    assert len(told.result.rationale) == MAX_RATIONALE_BYTES
+
+
+def test_the_size_of_a_report_is_in_bytes_of_compact_json() -> None:
+    told = report_on(PANEL, propose("s-0", "é"), propose("s-1", "bb"))
+    body = [getattr(told, field) for field in Report.__dataclass_fields__]
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=lambda part: part.to_json())
+    assert told.json_bytes == len(text.encode())
+    assert "é" in text
