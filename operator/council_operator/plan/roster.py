@@ -5,7 +5,7 @@ from typing import Any
 
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, endpoint_keys, parse_council
-from council_operator.render import names, simulated
+from council_operator.render import labels, names, simulated
 from deliberation.api.v1alpha1.council import CouncilSpec, Member
 from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
 from deliberation.protocol.messages import ModelAddress, SeatTask
@@ -67,13 +67,14 @@ def build_roster(council: Body, settings: RenderSettings) -> Roster:
     servers = {model.name: server for model in spec.models if (server := _find_server(model, uid, settings))}
     secrets = tuple(sorted({reference.name for reference in endpoint_keys(spec)}))
     image = spec.runner.image or settings.images.runner
+    kueue = labels.kueue_labels(council)
     return Roster(
         spec=spec,
         seats=_seats(spec),
         models=_addresses(spec, servers, namespace),
         servers=tuple({server.name: server for server in servers.values()}.values()),
         server_of={model: server.name for model, server in servers.items()},
-        runner=names.runner_name(_runner_declaration(spec, image, secrets, uid, settings)),
+        runner=names.runner_name({**_runner_declaration(spec, image, secrets, uid, settings), **kueue}),
         runner_image=image,
         secrets=secrets,
     )

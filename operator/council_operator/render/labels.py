@@ -25,6 +25,9 @@ which ones it wrote last, and rolls the model servers when they change."""
 GPU_HOLDING = "councils.dev/gpu"
 """Annotation: which GPUs a model server was given. The plan reads it back: what runs keeps its place."""
 
+KUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+"""Labels of a Council that its RayJob gets, too. Kueue then sets that one's `spec.suspend`, which we never apply."""
+
 ASLEEP = "councils.dev/asleep"
 """Annotation: the model server was put to sleep for want of questions; one without pods and it awaits its turn."""
 
@@ -60,6 +63,12 @@ def field_manager(council: Body) -> str:
 def is_owned_by(child: Body, council_uid: str) -> bool:
     """Return whether the Council is among the child's owners."""
     return any(owner["uid"] == council_uid for owner in child["metadata"].get("ownerReferences", ()))
+
+
+def kueue_labels(council: Body) -> dict[str, str]:
+    """Return those labels of a Council that are for Kueue."""
+    labels = council["metadata"].get("labels", {})
+    return {name: labels[name] for name in KUEUE_LABELS if name in labels}
 
 
 def annotation(child: Body, name: str) -> str | None:

@@ -40,7 +40,7 @@ def render_ray_job(
     """
     own = labels.child_labels(APPLICATION, COMPONENT, name)
     namespace = council["metadata"]["namespace"]
-    body = labels.child(API_VERSION, KIND, name, council, own)
+    body = labels.child(API_VERSION, KIND, name, council, {**own, **labels.kueue_labels(council)})
     body["metadata"]["annotations"] = {labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings)}
     template = _render_pod(name, image, secrets, runner, namespace, settings)
     spec = {

@@ -7,6 +7,7 @@ from council_operator.plan import health
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
+from council_operator.render import labels
 from council_operator.status.conditions import Finding, shorten
 from deliberation.api.v1alpha1.council_status import RunnerStatus
 from deliberation.api.v1alpha1.reasons import Reason
@@ -42,7 +43,7 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
         case RunnerState.ABSENT:
             return _starting(f"RayJob {name} is being created")
         case RunnerState.STARTING:
-            return _find_start_fault(observed, name)
+            return _find_suspension(name, ray_job or {}) or _find_start_fault(observed, name)
         case RunnerState.ENDED:
             return Finding(
                 TYPE, status=False, reason=Reason.RUNNER_FAILED, message=_explain_end(observed, name, ray_job or {})
@@ -53,6 +54,18 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
 
 def _starting(message: str) -> Finding:
     return Finding(TYPE, status=False, reason=Reason.RUNNER_STARTING, message=message)
+
+
+def _find_suspension(name: str, ray_job: Body) -> Finding | None:
+    """Return who keeps a runner from starting: Kueue sets `spec.suspend` of what is in one of its queues."""
+    if not ray_job.get("spec", {}).get("suspend"):
+        return None
+    queue = ray_job["metadata"].get("labels", {}).get(labels.KUEUE_LABELS[0])
+    if queue:
+        text = f"RayJob {name} waits for its quota in Kueue's queue {queue}: see kubectl get workloads"
+    else:
+        text = f"RayJob {name} is suspended, and not by the operator: set its spec.suspend to false"
+    return Finding(TYPE, status=False, reason=Reason.RUNNER_SUSPENDED, message=text)
 
 
 def _find_start_fault(observed: CouncilObserved, name: str) -> Finding:

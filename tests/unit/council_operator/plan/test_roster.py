@@ -16,6 +16,14 @@ def roster_of(spec: Body, name: str = "architects", settings: RenderSettings = S
     return build_roster(council(spec, name), settings)
 
 
+def test_councils_in_different_queues_of_kueue_share_no_runner() -> None:
+    plain, queued, same = council(name="a"), council(name="b"), council(name="c")
+    for body in (queued, same):
+        body["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "team"}
+    runners = [build_roster(body, SETTINGS).runner for body in (plain, queued, same)]
+    assert runners[0] != runners[1] == runners[2]
+
+
 def test_every_member_has_its_seats_in_order() -> None:
     spec = council_spec(SIMULATED, seats=2)
     spec["members"].append(

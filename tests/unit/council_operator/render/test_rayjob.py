@@ -89,3 +89,18 @@ def test_kuberays_own_selector_label_is_left_to_kuberay() -> None:
 
 def test_start_parameters_are_strings_as_kuberay_wants_them() -> None:
     assert all(isinstance(value, str) for value in CLUSTER["headGroupSpec"]["rayStartParams"].values())
+
+
+def test_labels_for_kueue_are_the_councils_and_its_suspension_is_not_ours() -> None:
+    owner = council()
+    owner["metadata"]["labels"] = {
+        "kueue.x-k8s.io/queue-name": "team",
+        "kueue.x-k8s.io/priority-class": "high",
+        "kueue.x-k8s.io/other": "x",
+        "app": "mine",
+    }
+    body = rayjob.render_ray_job("runner-1", "runner-image", (), Runner(), owner, SETTINGS)
+    theirs = {name: value for name, value in body["metadata"]["labels"].items() if "kueue" in name or name == "app"}
+    assert theirs == {"kueue.x-k8s.io/queue-name": "team", "kueue.x-k8s.io/priority-class": "high"}
+    assert "suspend" not in body["spec"]
+    assert body["spec"]["shutdownAfterJobFinishes"] is True

@@ -31,6 +31,21 @@ def test_a_runner_that_runs_and_beats_is_ready() -> None:
     assert (status.phase, status.ray_cluster) == ("Running", f"{status.ray_job}-x")
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"), [({"kueue.x-k8s.io/queue-name": "team"}, "Kueue's queue team"), ({}, "not by the operator")]
+)
+def test_a_runner_that_somebody_suspends_says_who(labels: Body, words: str) -> None:
+    world = world_of(is_up=False)
+    for (kind, _), child in world.children.items():
+        if kind == "RayJob":
+            child["spec"]["suspend"] = True
+            child["metadata"]["labels"] |= labels
+            child["status"] = {"jobDeploymentStatus": "Suspended"}
+    _, finding = summary(world)
+    assert (finding.status, finding.reason) == (False, "RunnerSuspended")
+    assert words in finding.message
+
+
 def test_a_runner_that_is_not_there_yet() -> None:
     world = world_of()
     world.children.clear()
