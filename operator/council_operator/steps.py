@@ -39,7 +39,9 @@ def build_steps(
             observe=observe,
             plan=lambda observed: deliberation_plan.plan(observed, settings),
             summarise=deliberation_status.summarise,
-            is_settled=deliberation_plan.is_settled,
+            is_settled=lambda observed: (
+                deliberation_plan.is_settled(observed) and not deliberation_plan.will_expire(observed)
+            ),
             measure=count_finished,
         ),
     }

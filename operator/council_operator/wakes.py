@@ -160,7 +160,7 @@ def _is_active(deliberation: Body) -> bool:
     """Return whether a Deliberation is unfinished, and not one that only a change could bring on."""
     status = deliberation.get("status", {})
     stalled = any(one["type"] == "Stalled" and one["status"] == "True" for one in status.get("conditions", ()))
-    return status.get("phase", Phase.PENDING) not in FINISHED and not stalled
+    return status.get("phase", Phase.PENDING) not in FINISHED | {Phase.SUSPENDED} and not stalled
 
 
 def _say_to_deliberations(event_type: str | None, council: Body) -> tuple[object, ...]:

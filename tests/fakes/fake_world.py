@@ -133,7 +133,7 @@ class FakeWorld:
             return DeliberationObserved(body, council, bus_fault=BusFault("not connected to NATS"), now_ms=self.now_ms)
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
-        ledger = tuple(self.ledgers.get(uid, ())) if task else ()
+        ledger = tuple(self.ledgers.get(uid, ())) if task or "startTime" in body["status"] else ()
         return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms)
 
     def reconcile_council(self, name: str) -> Plan:
@@ -168,6 +168,8 @@ class FakeWorld:
         match action:
             case Apply(body, manager):
                 self._apply(body, manager)
+            case Delete(reference, _) if reference.kind == "Deliberation":
+                self.delete_deliberation(reference.name)
             case Delete(reference, uid):
                 child = self.children.get((reference.kind, reference.name))
                 if child and child["metadata"]["uid"] == uid:
@@ -187,7 +189,9 @@ class FakeWorld:
         match action:
             case EnsureTaskConsumer(_, runner):
                 self.consumers.add(runner)
-            case PublishTask(run, runner, task):
+            case PublishTask(run, runner, task, replaces):
+                if replaces:
+                    self.tasks.pop(run.deliberation_uid, None)
                 self.tasks.setdefault(run.deliberation_uid, (runner, task))
             case PublishEntry(run, entry):
                 self.write_entry(run.deliberation_uid, entry)
@@ -321,6 +325,8 @@ class FakeWorld:
             return
         runner, task = self.tasks[uid]
         standing = fold(task, self.ledgers.get(uid, ()))
+        if standing.suspended:
+            return
         if standing.started is None:
             self.write_entry(uid, Start(runner=runner, at_ms=self.now_ms))
             return

@@ -55,8 +55,11 @@ capabilities: {drop: [ALL]}
 {{/* Everything that the operator may do, in each namespace that it serves. Secrets are written, never read. */}}
 {{- define "council-operator.rules" -}}
 - apiGroups: [councils.dev]
-  resources: [councils, deliberations]
+  resources: [councils]
   verbs: [get, list, watch, patch]
+- apiGroups: [councils.dev]
+  resources: [deliberations]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [councils.dev]
   resources: [councils/status, deliberations/status]
   verbs: [patch]

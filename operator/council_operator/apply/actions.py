@@ -44,13 +44,20 @@ async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: 
         case EnsureTaskConsumer():
             await bus.ensure_task_consumer(action.namespace, action.runner)
         case PublishTask():
-            await bus.publish_task(action.run, action.runner, action.task)
+            await _publish_task(action, bus)
         case PublishEntry():
             await bus.publish_entry(action.run, action.entry)
         case Purge():
             await bus.purge(action.namespace, action.deliberation_uid)
         case EmitEvent():
             await kubernetes.create(build_event(action, subject))
+
+
+async def _publish_task(action: PublishTask, bus: Bus) -> None:
+    """Publish a task. A crash between the two steps leaves none, and the next pass publishes it all the same."""
+    if action.replaces:
+        await bus.withdraw_tasks(action.run.namespace, action.run.deliberation_uid)
+    await bus.publish_task(action.run, action.runner, action.task)
 
 
 async def _release(action: Release, kubernetes: Kubernetes) -> None:

@@ -32,10 +32,12 @@ async def observe(
     uid = body["metadata"]["uid"]
     try:
         task = await bus.read_task(key.namespace, uid)
-        ledger = await bus.read_ledger(Run(key.namespace, uid, task.attempt)) if task else ()
+        was_admitted = task is not None or "startTime" in body.get("status", {})
+        run = Run(key.namespace, uid, task.attempt if task else 1)
+        ledger = await bus.read_ledger(run) if was_admitted else ()
     except BusUnavailableError as error:
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
     observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms())
-    if task and observed.standing:
+    if task and observed.standing and not observed.standing.suspended:
         queues.note_run(key, task.started_at_ms, is_over=observed.standing.verdict is not None)
     return replace(observed, turn=queues.look_up(key))

@@ -58,11 +58,12 @@ class EnsureTaskConsumer:
 
 @dataclass(frozen=True)
 class PublishTask:
-    """Put a task on the bus, once: a task that is there already is a success."""
+    """Put a task on the bus, once: a task that is there already is a success, unless this `replaces` it."""
 
     run: Run
     runner: str
     task: Task
+    replaces: bool = False
 
 
 @dataclass(frozen=True)

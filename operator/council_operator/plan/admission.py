@@ -27,8 +27,10 @@ MAX_TEXT_BYTES = MAX_MESSAGE_BYTES - 128 * 1024
 """Most bytes of users' texts in one task; the rest of the message is for seats, models and names."""
 
 
-def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderSettings) -> Task:
+def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderSettings, *, resumed: int = 0) -> Task:
     """Return the self-contained task of a Deliberation that is admitted now (milliseconds since the epoch).
+
+    `resumed` is how often it was suspended before: it goes on with the Council as it is now.
 
     Raises:
         InvalidSpecError: the Deliberation or its Council cannot be carried out.
@@ -54,6 +56,7 @@ def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderS
         quorum=_choose_quorum(spec, len(roster.seats), council["metadata"]["name"]),
         top_k=spec.top_k,
         seed=spec.seed,
+        resumed=resumed,
         started_at_ms=now_ms,
         timeout_ms=spec.timeout_seconds * 1000,
     )

@@ -5,7 +5,9 @@ from typing import Any
 from council_operator.plan import health
 from council_operator.plan.actions import (
     Action,
+    Delete,
     EmitEvent,
+    ObjectReference,
     Plan,
     PublishEntry,
     PublishTask,
@@ -21,7 +23,7 @@ from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, step
-from deliberation.protocol.messages import Cancel, Outcome, Task
+from deliberation.protocol.messages import Cancel, Outcome, Suspend, Task
 from deliberation.protocol.subjects import Run
 
 Body = dict[str, Any]
@@ -34,6 +36,7 @@ DELETION_LOOK_SECONDS = 0.5
 VERDICT_PATIENCE_SECONDS = 5.0
 BUS_PATIENCE_SECONDS = 15.0
 LONGEST_LOOK_SECONDS = 60.0
+LONGEST_SLEEP_SECONDS = 3600.0
 QUEUE_LOOK_SECONDS = 600.0
 """Whose turn comes is woken: with thousands in a queue, looking at each of them now and then would be the most work."""
 
@@ -43,12 +46,12 @@ def plan(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
     if health.is_being_deleted(observed.body):
         return _plan_deletion(observed)
     if is_finished(observed.body):
-        return Plan()
+        return _plan_expiry(observed)
     if observed.bus_fault:
         return Plan(look_again_after=BUS_LOOK_SECONDS)
     if observed.task is None or observed.standing is None:
         return _plan_admission(observed, settings)
-    return _plan_run(observed, observed.task, observed.standing)
+    return _plan_run(observed, observed.task, observed.standing, settings)
 
 
 def is_settled(observed: DeliberationObserved) -> bool:
@@ -57,7 +60,19 @@ def is_settled(observed: DeliberationObserved) -> bool:
         return False
     if is_finished(observed.body) or is_cancelled_before_admission(observed) or is_refused(observed):
         return True
-    return observed.standing is not None and observed.standing.verdict is not None
+    if observed.standing is None:
+        return observed.bus_fault is None and is_suspended(observed.body)
+    return observed.standing.verdict is not None or (is_suspended(observed.body) and observed.standing.suspended)
+
+
+def will_expire(observed: DeliberationObserved) -> bool:
+    """Return whether a finished Deliberation is to be deleted some time after its end."""
+    return is_finished(observed.body) and observed.body["spec"].get("ttlSecondsAfterFinished") is not None
+
+
+def is_suspended(deliberation: Body) -> bool:
+    """Return whether its user wants a Deliberation, or a Council, to do nothing for now."""
+    return bool(deliberation["spec"].get("suspend"))
 
 
 def is_finished(deliberation: Body) -> bool:
@@ -101,19 +116,21 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
     if end:
         return Plan((end,))
     council = observed.council
-    if council is None or not is_council_ready(council):
+    if is_suspended(observed.body) or council is None or not is_council_ready(council):
         return Plan()
     if not observed.turn.is_next:
         return Plan(look_again_after=QUEUE_LOOK_SECONDS)
     try:
-        task = build_task(observed.body, council, _admission_ms(observed), settings)
+        task = build_task(
+            observed.body, council, _admission_ms(observed), settings, resumed=_count_suspensions(observed)
+        )
     except InvalidSpecError:
         return Plan()
     runner = runner_name(council, settings)
     return Plan(
         (
             *_keep_finalizer(observed),
-            PublishTask(run_of(observed.body, task), runner, task),
+            PublishTask(run_of(observed.body, task), runner, task, replaces=observed.task is not None),
             EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
         )
     )
@@ -129,22 +146,59 @@ def _tell_end_without_task(observed: DeliberationObserved) -> EmitEvent | None:
 
 
 def _admission_ms(observed: DeliberationObserved) -> int:
-    """Return when the timeout began: at the first admission, also when the bus has lost the task since."""
+    """Return when the timeout began: at the first admission, also when the bus has lost the task since.
+
+    Whoever was suspended has the whole time again.
+    """
     start = observed.body.get("status", {}).get("startTime")
-    return health.parse_time_ms(start) if start else observed.now_ms
+    return health.parse_time_ms(start) if start and not _count_suspensions(observed) else observed.now_ms
 
 
-def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing) -> Plan:
-    """Leave a run to its runner, unless it is to stop or the runner is silent after the deadline."""
+def _count_suspensions(observed: DeliberationObserved) -> int:
+    """Return how often the run was suspended, as its ledger tells."""
+    entries = [record.entry for record in observed.ledger]
+    stopped = observed.task.resumed if observed.task and observed.standing and observed.standing.suspended else -1
+    return 1 + max((entry.number for entry in entries if isinstance(entry, Suspend)), default=stopped)
+
+
+def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, settings: RenderSettings) -> Plan:
+    """Leave a run to its runner, unless it is to stop or to go on, or the runner is silent after the deadline."""
     keep = _keep_finalizer(observed)
     if standing.verdict:
         return Plan((*keep, _tell_end(standing.verdict.outcome, standing, task)))
     if observed.body["spec"].get("cancel") and not standing.cancelled:
         return Plan((*keep, PublishEntry(run_of(observed.body, task), Cancel())))
+    if not standing.cancelled and is_suspended(observed.body):
+        return Plan((*keep, *_suspend(observed, task, standing)))
+    if not standing.cancelled and standing.suspended:
+        return _plan_admission(observed, settings)
     takeover_ms = task.deadline_ms + round(TAKEOVER_SECONDS * 1000)
     if standing.cancelled or observed.now_ms >= takeover_ms:
         return Plan((*keep, *_take_over(observed, task, standing)), look_again_after=1.0)
     return Plan(keep, look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
+
+
+def _suspend(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Action, ...]:
+    """Stop the run; its ledger and its task stay, so that it can still be told where it stands, or be cancelled."""
+    if standing.suspended:
+        return ()
+    text = "Suspended: calls are stopped, and what there is is kept"
+    entry = Suspend(number=task.resumed)
+    return PublishEntry(run_of(observed.body, task), entry), EmitEvent("Normal", Reason.SUSPENDED, text)
+
+
+def _plan_expiry(observed: DeliberationObserved) -> Plan:
+    """Delete a finished Deliberation when its time has come, if it has one."""
+    body = observed.body
+    if not will_expire(observed):
+        return Plan()
+    end_ms = health.parse_time_ms(body["status"]["completionTime"])
+    seconds = body["spec"]["ttlSecondsAfterFinished"] - (observed.now_ms - end_ms) / 1000
+    if seconds > 0:
+        return Plan(look_again_after=min(LONGEST_SLEEP_SECONDS, seconds))
+    metadata = body["metadata"]
+    reference = ObjectReference(body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"])
+    return Plan((Delete(reference, metadata["uid"]),))
 
 
 def _take_over(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Action, ...]:
@@ -188,7 +242,8 @@ def _plan_deletion(observed: DeliberationObserved) -> Plan:
         return Plan(clean_up)
     is_over = standing.verdict is not None
     stop = () if is_over or standing.cancelled else (PublishEntry(run_of(observed.body, observed.task), Cancel()),)
-    if standing.started and not is_over and seconds < VERDICT_PATIENCE_SECONDS:
+    is_worked_on = standing.started and not is_over and not standing.suspended
+    if is_worked_on and seconds < VERDICT_PATIENCE_SECONDS:
         return Plan(stop, look_again_after=DELETION_LOOK_SECONDS)
     return Plan((*stop, *clean_up))
 

@@ -22,6 +22,7 @@ Body = dict[str, Any]
 
 _WAITING = (Phase.PENDING, Phase.WARMING, Phase.QUEUED)
 _RUNNING = (Phase.DELIBERATING, Phase.RANKING)
+_SUSPENDED = (Phase.SUSPENDED,)
 _FINISHED = (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
 
 
@@ -40,7 +41,7 @@ def summarise(observed: CouncilObserved, settings: RenderSettings) -> Body:
     members = _members(roster, models, runner_ready=bool(runner_ready.status))
     return _status(
         observed,
-        (*_overall(findings), *findings),
+        (*(_suspended() if roster.spec.suspend else _overall(findings)), *findings),
         models=models,
         model_count=f"{sum(model.ready for model in models)}/{len(models)}",
         members=members,
@@ -100,6 +101,17 @@ def _overall(findings: tuple[Finding, ...]) -> tuple[Finding, Finding, Finding]:
     )
 
 
+def _suspended() -> tuple[Finding, Finding, Finding]:
+    """Return Ready, Reconciling and Stalled of a Council that is to take no Deliberation for now."""
+    text = "suspended: no Deliberation is admitted until suspend is false again; those in work are finished"
+    reconciling = Finding("Reconciling", status=False, reason=Reason.SUSPENDED)
+    return (
+        Finding("Ready", status=False, reason=Reason.SUSPENDED, message=text),
+        reconciling,
+        _not_stalled(Reason.SUSPENDED),
+    )
+
+
 def _is_consequence(finding: Finding) -> bool:
     """Return whether a condition only waits for another one: it explains less than the one it waits for."""
     return finding.reason == Reason.PENDING
@@ -122,4 +134,6 @@ def _queue(observed: CouncilObserved) -> QueueStatus:
     def count(phases: tuple[Phase, ...]) -> int:
         return sum(observed.phases.get(phase, 0) for phase in phases)
 
-    return QueueStatus(queued=count(_WAITING), running=count(_RUNNING), finished=count(_FINISHED))
+    return QueueStatus(
+        queued=count(_WAITING), running=count(_RUNNING), suspended=count(_SUSPENDED), finished=count(_FINISHED)
+    )

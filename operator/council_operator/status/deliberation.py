@@ -9,6 +9,7 @@ from council_operator.plan.deliberation import (
     is_council_ready,
     is_finished,
     is_refused,
+    is_suspended,
     run_of,
 )
 from council_operator.plan.observed import BusFault, DeliberationObserved
@@ -114,30 +115,45 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
             (*ended(Reason.QUEUE_FULL, text), admitted, council, failed(Reason.QUEUE_FULL, text)),
             **_end_without_task(observed, Phase.FAILED),
         )
-    fault = _find_invalid(observed)
-    if fault:
-        admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
-        succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC, message=fault)
-        return _status(observed, (*ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded))
-    reason, text, phase = _explain_waiting(observed, council)
+    phase, findings = _hold_back(observed, council)
     return _status(
         observed,
-        (
-            Finding("Ready", status=False, reason=reason, message=text),
-            Finding("Reconciling", status=True, reason=reason, message=text),
-            Finding("Stalled", status=False, reason=reason),
-            Finding("Admitted", status=False, reason=reason, message=text),
-            council,
-            Finding("Succeeded", status=None, reason=reason, message=text),
-        ),
+        findings,
         phase=phase,
-        queue=None if observed.turn.position is None else PlaceInQueue(position=observed.turn.position),
+        queue=_find_place(observed),
         start_time=observed.body.get("status", {}).get("startTime"),
     )
 
 
+def _hold_back(observed: DeliberationObserved, council: Finding) -> tuple[Phase, tuple[Finding, ...]]:
+    """Return the phase and the conditions of one that is not admitted now, and may be later."""
+    fault = _find_invalid(observed)
+    if fault:
+        admitted = Finding("Admitted", status=False, reason=Reason.INVALID_SPEC, message=fault)
+        succeeded = Finding("Succeeded", status=None, reason=Reason.INVALID_SPEC, message=fault)
+        return Phase.PENDING, (*ended(Reason.INVALID_SPEC, fault), admitted, council, succeeded)
+    reason, text, phase = _explain_waiting(observed, council)
+    is_reconciling = phase is not Phase.SUSPENDED
+    return phase, (
+        Finding("Ready", status=False, reason=reason, message=text),
+        Finding("Reconciling", status=is_reconciling, reason=reason, message=text),
+        Finding("Stalled", status=False, reason=reason),
+        Finding("Admitted", status=False, reason=reason, message=text),
+        council,
+        Finding("Succeeded", status=None, reason=reason, message=text),
+    )
+
+
+def _find_place(observed: DeliberationObserved) -> PlaceInQueue | None:
+    return None if observed.turn.position is None else PlaceInQueue(position=observed.turn.position)
+
+
 def _explain_waiting(observed: DeliberationObserved, council: Finding) -> tuple[str, str, Phase]:
-    """Return the reason, what to tell, and the phase of one that nothing but time keeps from being admitted."""
+    """Return the reason, what to tell, and the phase of one that nothing but time or its user keeps back."""
+    if is_suspended(observed.body):
+        return Reason.SUSPENDED, "suspended: no model is asked until suspend is false again", Phase.SUSPENDED
+    if observed.council is not None and is_suspended(observed.council):
+        return Reason.SUSPENDED, council.message, Phase.SUSPENDED
     if not council.status:
         return council.reason, council.message, Phase.PENDING if observed.council is None else Phase.WARMING
     if observed.turn.is_next:
@@ -196,13 +212,12 @@ def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standin
     """Return the status of a run, in progress or at its end."""
     facts = report(task, standing)
     verdict = standing.verdict
-    phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
-    findings = conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
-    overall, succeeded = findings[:3], findings[3]
+    phase, findings = _find_stand(observed, task, standing)
     return _status(
         observed,
-        (*overall, _admitted(), _find_council(observed), succeeded),
+        findings,
         phase=phase,
+        queue=None if verdict else _find_place(observed),
         start_time=format_time(task.started_at_ms),
         completion_time=format_time(verdict.decided_at_ms) if verdict else None,
         attempt=task.attempt,
@@ -229,6 +244,17 @@ def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standin
             sha256=facts.transcript_sha256,
         ),
     )
+
+
+def _find_stand(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Phase, tuple[Finding, ...]]:
+    """Return the phase and the conditions of what was admitted: over, in work, or stopped for now."""
+    council = _find_council(observed)
+    if standing.suspended and standing.verdict is None and not standing.cancelled:
+        return _hold_back(observed, council)
+    verdict = standing.verdict
+    phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
+    *overall, succeeded = conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
+    return phase, (*overall, _admitted(), council, succeeded)
 
 
 def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:

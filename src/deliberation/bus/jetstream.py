@@ -88,6 +88,10 @@ class JetStreamBus:
         """File the task for `runner`, once."""
         return await create_once(self._connection, subjects.task(run, runner), task.encode())
 
+    async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
+        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        await purge(self._connection, streams.TASKS, subjects.tasks_of_deliberation(namespace, deliberation_uid))
+
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
         return await create_once(self._connection, subjects.entry(run, entry.key), entry.encode())
@@ -124,8 +128,7 @@ class JetStreamBus:
 
     async def purge(self, namespace: str, deliberation_uid: str) -> None:
         """Remove every task and every ledger entry of a Deliberation."""
-        tasks = subjects.tasks_of_deliberation(namespace, deliberation_uid)
-        await purge(self._connection, streams.TASKS, tasks)
+        await self.withdraw_tasks(namespace, deliberation_uid)
         await purge(self._connection, streams.LEDGER, subjects.ledger_of_deliberation(namespace, deliberation_uid))
 
     async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:

@@ -160,10 +160,17 @@ class MemoryBus:
 
     async def purge(self, namespace: str, deliberation_uid: str) -> None:
         """Remove every task and every ledger entry of a Deliberation."""
-        self.check_connected()
+        await self.withdraw_tasks(namespace, deliberation_uid)
         for subject in tuple(self._messages):
             entry = subjects.find_entry(subject)
-            run = entry[0] if entry else subjects.find_task(subject)
+            if entry and (entry[0].namespace, entry[0].deliberation_uid) == (namespace, deliberation_uid):
+                del self._messages[subject]
+
+    async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
+        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        self.check_connected()
+        for subject in tuple(self._messages):
+            run = subjects.find_task(subject)
             if run is not None and (run.namespace, run.deliberation_uid) == (namespace, deliberation_uid):
                 del self._messages[subject]
                 for attempts in self._consumers.values():

@@ -92,6 +92,9 @@ class Bus(Protocol):
     async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
         """File the task for `runner`, once."""
 
+    async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
+        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
 

@@ -11,7 +11,7 @@ from deliberation.engine.settling import drop_uncounted
 from deliberation.engine.standing import Rejection, Standing, Wave
 from deliberation.engine.strategies import list_legs
 from deliberation.engine.waves import find_asks
-from deliberation.protocol.messages import Abstention, Ballot, LedgerEntry, LedgerRecord, Start, Task, Verdict
+from deliberation.protocol.messages import Abstention, Ballot, LedgerEntry, LedgerRecord, Start, Suspend, Task, Verdict
 
 
 def fold(task: Task, records: Iterable[LedgerRecord]) -> Standing:
@@ -44,6 +44,7 @@ class Folding:
         self._started: Start | None = None
         self._starts = 0
         self._cancelled = False
+        self._suspended = False
         self._verdict: Verdict | None = None
         self._rejected: Counter[str] = Counter()
         self._spoiled: set[str] = set()
@@ -69,6 +70,7 @@ class Folding:
             started=self._started,
             starts=self._starts,
             cancelled=self._cancelled,
+            suspended=self._suspended,
             verdict=self._verdict,
             rejected=dict(sorted(self._rejected.items())) if self._rejected else {},
             spoiled=frozenset(self._spoiled),
@@ -99,7 +101,7 @@ class Folding:
         if key in self._taken:
             return Rejection.DUPLICATE
         match entry.kind:
-            case "start" | "cancel" | "verdict":
+            case "start" | "cancel" | "suspend" | "verdict":
                 return None
             case "abstention":
                 asked = ask_of(entry).key
@@ -146,6 +148,8 @@ class Folding:
                 self._wave_starts += 1
             case "cancel":
                 self._cancelled = True
+            case "suspend":
+                self._suspended = self._suspended or entry.number >= self._task.resumed
             case "verdict":
                 self._end(entry)
             case "abstention":
@@ -172,8 +176,9 @@ class Folding:
     def _spoil(self, key: str) -> None:
         """Remember that a place cannot be used. In that of an abstention, even one that can't be read is one."""
         self._spoiled.add(key)
-        # Nobody could cancel any more, if what stands there meant nothing.
+        # Nobody could cancel or suspend any more, if what stands there meant nothing.
         self._cancelled = self._cancelled or key == "cancel"
+        self._suspended = self._suspended or key == Suspend(number=self._task.resumed).key
         ask = self._wave.find_ask_of_abstention(key)
         if ask:
             self._wave.close(ask.key)

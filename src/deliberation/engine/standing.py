@@ -50,6 +50,7 @@ class Standing(NamedTuple):
     started: Start | None = None
     starts: int = 0
     cancelled: bool = False
+    suspended: bool = False
     proposals: Mapping[str, Proposal] = {}
     rounds: tuple[Mapping[str, Proposal], ...] = ()
     critiques: Mapping[tuple[int, str], Critique] = {}

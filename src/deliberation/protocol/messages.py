@@ -86,6 +86,7 @@ class Task(Message):
     deliberation_uid: str
     deliberation_name: str
     attempt: int = 1
+    resumed: Annotated[int, Field(ge=0, description="How often the run was suspended, and taken up again")] = 0
     council_uid: str
     council_name: str
     question: str
@@ -279,6 +280,18 @@ class Cancel(Entry):
         return "cancel"
 
 
+class Suspend(Entry):
+    """The user wants no more of it for now: it goes on with a task that was resumed once more."""
+
+    kind: Literal["suspend"] = "suspend"
+    number: Annotated[int, Field(ge=0, description="`resumed` of the task that this stops")] = 0
+
+    @property
+    def key(self) -> str:
+        """Return the entry's place in its run."""
+        return _numbered("suspend", self.number)
+
+
 class Outcome(StrEnum):
     """How a run ended."""
 
@@ -306,7 +319,7 @@ class Verdict(Entry):
         return _numbered("verdict", self.number)
 
 
-LedgerEntry = Start | Proposal | Critique | Ballot | Synthesis | Abstention | Cancel | Verdict
+LedgerEntry = Start | Proposal | Critique | Ballot | Synthesis | Abstention | Cancel | Suspend | Verdict
 
 _ENTRY: TypeAdapter[LedgerEntry] = TypeAdapter(Annotated[LedgerEntry, Field(discriminator="kind")])
 

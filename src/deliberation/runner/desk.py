@@ -33,6 +33,9 @@ RETRY_MS = 2_000
 HANDOVER_SECONDS = 0.2
 """Delay of the next delivery when this runner ends: the next one takes the task at once."""
 
+Pass = tuple[Run, int]
+"""A run, and how often it was resumed: what is taken up again may come while what was suspended is being put away."""
+
 log = logging.getLogger(__name__)
 
 
@@ -53,8 +56,8 @@ class Desk:
         self._seats = seats
         self._clock = clock
         self._free = asyncio.Semaphore(max_concurrent)
-        self._in_work: dict[Run, asyncio.Task[None]] = {}
-        self._deliveries: dict[Run, Delivery] = {}
+        self._in_work: dict[Pass, asyncio.Task[None]] = {}
+        self._deliveries: dict[Pass, Delivery] = {}
         self._rejected: Counter[str] = Counter()
 
     @property
@@ -97,36 +100,37 @@ class Desk:
         if task is None or run is None:
             await self._refuse(delivery)
             self._free.release()
-        elif run in self._in_work:
-            self._rejected["Duplicate"] += 1
-            self._deliveries[run] = delivery
-            self._free.release()
+            return
+        this = run, task.resumed
+        self._deliveries[this], is_new = delivery, this not in self._in_work
+        if is_new:
+            self._in_work[this] = asyncio.create_task(self._work(this, task, is_last=delivery.is_last))
+            self._in_work[this].add_done_callback(lambda _: self._free.release())
         else:
-            self._deliveries[run] = delivery
-            self._in_work[run] = asyncio.create_task(self._work(run, task, is_last=delivery.is_last))
-            self._in_work[run].add_done_callback(lambda _: self._free.release())
+            self._rejected["Duplicate"] += 1
+            self._free.release()
 
     async def _refuse(self, delivery: Delivery) -> None:
         self._rejected["Malformed"] += 1
         log.error("a task of run %s is malformed and was laid aside", delivery.run)
         await _tell(delivery.lay_aside("Malformed"))
 
-    async def _work(self, run: Run, task: Task, *, is_last: bool) -> None:
-        """See the task to its verdict, and tell the bus. What breaks here must not break another run."""
-        progress = asyncio.create_task(self._report_progress(run))
+    async def _work(self, this: Pass, task: Task, *, is_last: bool) -> None:
+        """See the task to its verdict or suspension, and tell the bus. What breaks here must not break another run."""
+        progress = asyncio.create_task(self._report_progress(this))
         name = f"{task.namespace}/{task.deliberation_name}"
         try:
             was_given_up = await self._see_to_verdict(task, is_last=is_last)
         except asyncio.CancelledError:
             log.info("%s: given back, because this runner ends", name)
-            await _tell(self._put_away(run).nak(HANDOVER_SECONDS))
+            await _tell(self._put_away(this).nak(HANDOVER_SECONDS))
             raise
         except Exception as error:  # noqa: BLE001 - a broken run is delivered again, whatever broke it
             log.warning("%s: given back after a fault (%s)", name, describe(error))
-            delivery = self._put_away(run)
+            delivery = self._put_away(this)
             await _tell(delivery.nak(RETRY_MS / 1000 * (1 + delivery.redelivered)))
         else:
-            delivery = self._put_away(run)
+            delivery = self._put_away(this)
             await _tell(delivery.lay_aside("DeliveredTooOften") if was_given_up else delivery.ack())
         finally:
             progress.cancel()
@@ -141,15 +145,15 @@ class Desk:
         self._rejected.update(standing.rejected)
         return empty.were_asked
 
-    def _put_away(self, run: Run) -> Delivery:
+    def _put_away(self, this: Pass) -> Delivery:
         """Let go of the run before the bus hears of it, so that its next delivery is not taken for a duplicate."""
-        del self._in_work[run]
-        return self._deliveries.pop(run)
+        del self._in_work[this]
+        return self._deliveries.pop(this)
 
-    async def _report_progress(self, run: Run) -> None:
+    async def _report_progress(self, this: Pass) -> None:
         await sleep(self._clock, PROGRESS_MS)
-        while run in self._deliveries:
-            await _tell(self._deliveries[run].in_progress())
+        while this in self._deliveries:
+            await _tell(self._deliveries[this].in_progress())
             await sleep(self._clock, PROGRESS_MS)
 
 

@@ -56,7 +56,7 @@ class Driver:
         self._changed = asyncio.Event()
 
     async def run(self) -> Standing:
-        """Drive the run until its verdict is in the ledger, and return how it stands then.
+        """Drive the run until its verdict is in the ledger or it is suspended, and return how it stands then.
 
         Raises:
             BusUnavailableError: the bus stayed away; another delivery of the task goes on from what is in the ledger.
@@ -73,6 +73,8 @@ class Driver:
         while not follower.done():
             self._changed.clear()
             standing = self._folding.stand()
+            if standing.suspended and standing.verdict is None and not standing.cancelled:
+                return standing
             match step(self._task, standing, self._clock.now_ms()):
                 case Finish(verdict):
                     if standing.verdict is None:

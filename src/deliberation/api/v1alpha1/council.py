@@ -168,3 +168,6 @@ class CouncilSpec(Model):
     ]
     runner: Runner = Runner()
     limits: Limits = Limits()
+    suspend: Annotated[
+        bool, Field(description="true admits no Deliberation; those in work are finished, and its servers stay up")
+    ] = False

@@ -74,6 +74,8 @@ class QueueStatus(StatusModel):
     """Deliberations that wait"""
     running: int = 0
     """Deliberations in work"""
+    suspended: int = 0
+    """Deliberations that are suspended"""
     finished: int = 0
     """Deliberations at their end"""
 

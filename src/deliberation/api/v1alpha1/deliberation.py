@@ -24,7 +24,7 @@ IMMUTABLE_FIELDS = (
     "topK",
     "seed",
 )
-"""Fields of the spec that cannot change after creation; only `cancel` can."""
+"""Fields of the spec that cannot change after creation; `suspend`, `cancel` and `ttlSecondsAfterFinished` can."""
 
 MAX_TEXT_BYTES = 131_072
 """Most bytes of UTF-8 that question and context have together: a task must fit one message, and `kubectl apply` keeps
@@ -176,7 +176,7 @@ def _immutable_rules() -> tuple[Rule, ...]:
 
 
 class DeliberationSpec(Model):
-    """What a user asks. Immutable, but for `cancel`."""
+    """What a user asks. Immutable, but for `suspend`, `cancel` and `ttlSecondsAfterFinished`."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -249,6 +249,14 @@ class DeliberationSpec(Model):
     seed: Annotated[
         int, Field(ge=0, le=2_147_483_647, description="Seeds the sampling of every seat, each differently")
     ] = 42
+    suspend: Annotated[
+        bool,
+        Field(description="true stops the Deliberation, or keeps it from being admitted; false lets it go on"),
+    ] = False
+    ttl_seconds_after_finished: Annotated[
+        int | None,
+        Field(ge=0, le=31_536_000, description="When to delete a finished Deliberation; default never"),
+    ] = None
     cancel: Annotated[bool, Field(description="true ends the Deliberation; what it has so far is kept")] = False
 
 

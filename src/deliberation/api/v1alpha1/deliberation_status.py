@@ -28,6 +28,7 @@ class Phase(StrEnum):
     PENDING = "Pending"
     WARMING = "Warming"
     QUEUED = "Queued"
+    SUSPENDED = "Suspended"
     DELIBERATING = "Deliberating"
     RANKING = "Ranking"
     SUCCEEDED = "Succeeded"

@@ -5,6 +5,7 @@ import pytest
 from council_operator.plan import deliberation as deliberation_plan
 from council_operator.plan.actions import (
     Action,
+    Delete,
     EmitEvent,
     Plan,
     PublishEntry,
@@ -14,7 +15,7 @@ from council_operator.plan.actions import (
 )
 from council_operator.plan.observed import Turn
 from deliberation.api.v1alpha1.deliberation import FINALIZER
-from deliberation.protocol.messages import Abstention, Cancel, Outcome, Start, Verdict
+from deliberation.protocol.messages import Abstention, Cancel, Outcome, Proposal, Start, Suspend, Verdict
 from fakes.bodies import NOW_MS, council, council_spec, deliberation, ready_council
 from fakes.fake_world import FakeWorld, conditions_of
 
@@ -136,6 +137,111 @@ def test_cancelled_before_admission_it_never_becomes_a_task() -> None:
     world.create(ready_council())
     assert world.reconcile_deliberation("q1") == Plan()
     assert world.tasks == {}
+
+
+def test_suspended_before_admission_it_waits_until_it_is_resumed() -> None:
+    world = waiting_world(suspend=True)
+    world.create(ready_council())
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    world.edit(world.deliberations["q1"], suspend=False)
+    world.reconcile_deliberation("q1")
+    assert world.tasks["uid-q1"][1].resumed == 0
+
+
+def test_a_suspended_run_is_stopped_once_and_keeps_what_it_has() -> None:
+    world = started_world()
+    world.write_entry("uid-q1", Proposal(seat="dev-0", answer="Postgres"))
+    world.edit(world.deliberations["q1"], suspend=True)
+    plan = world.reconcile_deliberation("q1")
+    assert entries(plan) == [Suspend(number=0)]
+    assert deliberation_plan.is_settled(world.observe_deliberation("q1"))
+    world.pass_time(3600)
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert "uid-q1" in world.tasks
+
+
+def test_a_resumed_run_is_admitted_again_with_its_ledger_and_its_whole_time() -> None:
+    world = started_world()
+    world.write_entry("uid-q1", Proposal(seat="dev-0", answer="Postgres"))
+    for resumed in (1, 2):
+        world.edit(world.deliberations["q1"], suspend=True)
+        world.reconcile_deliberation("q1")
+        world.pass_time(3600)
+        world.edit(world.deliberations["q1"], suspend=False)
+        world.turn = Turn(is_next=False, position=1)
+        assert world.reconcile_deliberation("q1").actions == ()
+        world.turn = Turn()
+        (publish, _) = world.reconcile_deliberation("q1").actions
+        assert isinstance(publish, PublishTask)
+        assert publish.replaces
+        assert (publish.task.resumed, publish.task.started_at_ms) == (resumed, world.now_ms)
+    standing = world.observe_deliberation("q1").standing
+    assert standing is not None
+    assert (list(standing.proposals), standing.suspended) == (["dev-0"], False)
+
+
+def test_a_crash_between_taking_the_old_task_away_and_publishing_the_new_one_loses_nothing() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.reconcile_deliberation("q1")
+    world.edit(world.deliberations["q1"], suspend=False)
+    world.tasks.clear()
+    world.pass_time(30)
+    world.reconcile_deliberation("q1")
+    task = world.tasks["uid-q1"][1]
+    assert (task.resumed, task.started_at_ms) == (1, world.now_ms)
+
+
+def test_a_suspended_run_can_be_cancelled_and_keeps_what_it_has() -> None:
+    world = started_world()
+    world.write_entry("uid-q1", Proposal(seat="dev-0", answer="Postgres"))
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.reconcile_deliberation("q1")
+    world.edit(world.deliberations["q1"], cancel=True)
+    for _ in range(3):
+        world.reconcile_deliberation("q1")
+    status = world.deliberations["q1"]["status"]
+    assert (status["phase"], status["progress"]["proposals"]) == ("Cancelled", 1)
+
+
+def test_a_suspended_run_is_deleted_without_waiting_for_a_runner() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.reconcile_deliberation("q1")
+    world.delete_deliberation("q1")
+    world.reconcile_deliberation("q1")
+    assert (world.deliberations, world.tasks, world.ledgers) == ({}, {}, {})
+
+
+def test_a_verdict_that_comes_just_before_the_suspension_is_the_end() -> None:
+    world = started_world()
+    world.run_to_the_end("q1")
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.reconcile_deliberation("q1")
+    assert world.deliberations["q1"]["status"]["phase"] == "Succeeded"
+
+
+def test_a_finished_question_is_deleted_when_its_time_has_come() -> None:
+    world = started_world(ttlSecondsAfterFinished=100)
+    world.run_to_the_end("q1")
+    world.reconcile_deliberation("q1")
+    assert deliberation_plan.will_expire(world.observe_deliberation("q1"))
+    assert world.reconcile_deliberation("q1") == Plan(look_again_after=100.0)
+    world.pass_time(99)
+    assert world.reconcile_deliberation("q1") == Plan(look_again_after=1.0)
+    world.pass_time(1)
+    assert kinds(world.reconcile_deliberation("q1")) == [Delete]
+    world.reconcile_deliberation("q1")
+    assert (world.deliberations, world.ledgers) == ({}, {})
+
+
+def test_a_question_without_such_a_time_and_one_in_work_are_kept() -> None:
+    finished = started_world()
+    finished.run_to_the_end("q1")
+    finished.reconcile_deliberation("q1")
+    assert not deliberation_plan.will_expire(finished.observe_deliberation("q1"))
+    assert not deliberation_plan.will_expire(started_world(ttlSecondsAfterFinished=0).observe_deliberation("q1"))
 
 
 def test_without_the_bus_nothing_is_decided() -> None:

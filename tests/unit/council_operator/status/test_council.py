@@ -111,12 +111,43 @@ def test_seats_are_ready_with_their_model() -> None:
 
 def test_the_queue_counts_deliberations_by_where_they_are() -> None:
     world = world_of()
-    phases = ("Pending", "Warming", "Queued", "Deliberating", "Ranking", "Succeeded", "Failed", "Cancelled")
+    phases = (
+        "Pending",
+        "Warming",
+        "Queued",
+        "Deliberating",
+        "Ranking",
+        "Succeeded",
+        "Failed",
+        "Cancelled",
+        "Suspended",
+    )
     for number, phase in enumerate(phases):
         world.create({**deliberation(f"q{number}"), "status": {"phase": phase}})
     world.create({**deliberation("other", council_name="others"), "status": {"phase": "Queued"}})
     world.reconcile_council("architects")
-    assert status_of(world)["queue"] == {"queued": 3, "running": 2, "finished": 3}
+    assert status_of(world)["queue"] == {"queued": 3, "running": 2, "suspended": 1, "finished": 3}
+
+
+def test_a_suspended_council_is_not_ready_and_lets_those_in_work_finish() -> None:
+    world = world_of()
+    world.create(deliberation())
+    world.settle()
+    world.run_a_step("q1")
+    world.edit(world.councils["architects"], suspend=True)
+    world.create(deliberation("q2"))
+    world.settle()
+    conditions = conditions_of(world.councils["architects"])
+    assert conditions["Ready"] == ("False", "Suspended")
+    assert (conditions["Reconciling"][0], conditions["Stalled"][0]) == ("False", "False")
+    assert conditions["ModelsAvailable"][0] == "True"
+    world.run_to_the_end("q1")
+    world.settle()
+    assert [world.deliberations[name]["status"]["phase"] for name in ("q1", "q2")] == ["Succeeded", "Suspended"]
+    assert status_of(world)["queue"] == {"queued": 0, "running": 0, "suspended": 1, "finished": 1}
+    world.edit(world.councils["architects"], suspend=False)
+    world.settle()
+    assert world.deliberations["q2"]["status"]["phase"] == "Queued"
 
 
 def test_d7_one_simulated_model_marks_the_council() -> None:

@@ -134,6 +134,44 @@ def test_until_the_queue_has_decided_nothing_is_told() -> None:
     assert status_of(world) == {"observedGeneration": -1}
 
 
+def test_suspended_before_admission_it_says_so_and_is_neither_working_nor_stalled() -> None:
+    world = world_of(ready_council(), suspend=True)
+    assert status_of(world)["phase"] == "Suspended"
+    conditions = conditions_of(world.deliberations["q1"])
+    assert conditions["Admitted"] == conditions["Ready"] == ("False", "Suspended")
+    assert (conditions["Reconciling"][0], conditions["Stalled"][0]) == ("False", "False")
+
+
+def test_a_suspended_run_shows_what_it_has_and_goes_on_when_it_is_resumed() -> None:
+    world = world_of(ready_council())
+    world.write_entry("uid-q1", Start(runner="r", at_ms=NOW_MS))
+    world.write_entry("uid-q1", Proposal(seat="dev-0", answer="Postgres"))
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.reconcile_deliberation("q1")
+    assert (status_of(world)["phase"], status_of(world)["progress"]["proposals"]) == ("Suspended", 1)
+    assert conditions_of(world.deliberations["q1"])["Admitted"] == ("False", "Suspended")
+    world.edit(world.deliberations["q1"], suspend=False)
+    world.turn = Turn(is_next=False, position=2)
+    world.reconcile_deliberation("q1")
+    assert (status_of(world)["phase"], status_of(world)["queue"]) == ("Queued", {"position": 2})
+    assert status_of(world)["progress"]["proposals"] == 1
+    world.turn = Turn()
+    world.reconcile_deliberation("q1")
+    assert conditions_of(world.deliberations["q1"])["Admitted"] == ("True", "TaskPublished")
+    world.run_to_the_end("q1")
+    world.reconcile_deliberation("q1")
+    assert status_of(world)["phase"] == "Succeeded"
+
+
+def test_a_suspended_council_keeps_its_questions_waiting_and_says_why() -> None:
+    body = ready_council(council_spec(suspend=True))
+    body["status"]["conditions"][0] |= {"status": "False", "reason": "Suspended", "message": "suspended: not now"}
+    world = world_of(body)
+    assert status_of(world)["phase"] == "Suspended"
+    assert conditions_of(world.deliberations["q1"])["Admitted"] == ("False", "Suspended")
+    assert message_of(world, "Ready") == "Council architects: Suspended: suspended: not now"
+
+
 def test_a_full_queue_is_a_failure_that_says_what_to_do() -> None:
     world = FakeWorld(turn=Turn(is_next=False, most_waiting=7))
     world.create(ready_council())

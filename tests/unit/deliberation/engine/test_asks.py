@@ -2,10 +2,12 @@ import pytest
 from hypothesis import given
 
 from deliberation.engine.asks import Contribution, ask_of
-from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Verdict
+from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Suspend, Verdict
 from unit.deliberation.protocol import strategies
 
-CONTRIBUTIONS = strategies.entries.filter(lambda entry: not isinstance(entry, Abstention | Cancel | Start | Verdict))
+CONTRIBUTIONS = strategies.entries.filter(
+    lambda entry: not isinstance(entry, Abstention | Cancel | Start | Suspend | Verdict)
+)
 
 
 @given(CONTRIBUTIONS)

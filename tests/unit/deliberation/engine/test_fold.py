@@ -13,6 +13,7 @@ from deliberation.protocol.messages import (
     ResolvedStrategy,
     Stage,
     Start,
+    Suspend,
     Synthesis,
     Verdict,
 )
@@ -50,6 +51,19 @@ def test_every_kind_of_entry_is_taken_in() -> None:
     assert list(standing.ballots) == [("s-0", 0)]
     assert list(standing.abstentions) == [Ask(Stage.JUDGE, "s-1")]
     assert standing.rejected == {}
+
+
+@pytest.mark.parametrize(("number", "resumed", "expected"), [(0, 0, True), (0, 1, False), (1, 1, True), (1, 0, True)])
+def test_a_suspension_stops_the_task_of_its_time(number: int, resumed: int, *, expected: bool) -> None:
+    task = TASK.model_copy(update={"resumed": resumed})
+    standing = stand(task, propose("s-0"), Suspend(number=number))
+    assert (standing.suspended, standing.rejected) == (expected, {})
+    assert list(standing.proposals) == ["s-0"]
+
+
+def test_a_suspension_that_cannot_be_read_is_one() -> None:
+    assert fold(TASK, [LedgerRecord(1, "suspend", None)]).suspended
+    assert not fold(TASK, [LedgerRecord(1, "suspend.1", None)]).suspended
 
 
 def test_seats_stand_in_the_order_of_the_task_not_of_arrival() -> None:

@@ -22,6 +22,7 @@ from deliberation.protocol.messages import (
     ResolvedStrategy,
     Stage,
     Start,
+    Suspend,
     Synthesis,
     Task,
 )
@@ -54,6 +55,7 @@ ENTRIES = st.one_of(
     ),
     st.builds(Start, number=NUMBERS, runner=st.just("r"), at_ms=st.just(1)),
     st.just(Cancel()),
+    st.builds(Suspend, number=NUMBERS),
     st.just(VERDICT),
 )
 

@@ -27,6 +27,7 @@ from deliberation.protocol.messages import (
     SeatTask,
     Stage,
     Start,
+    Suspend,
     Synthesis,
     Task,
     Usage,
@@ -110,8 +111,9 @@ verdicts = build(
     Verdict, number=small, outcome=st.sampled_from(Outcome), counted=tuples_of(texts), decided_at_ms=counts
 )
 starts = build(Start, number=small, runner=labels, at_ms=counts)
+suspensions = st.builds(Suspend, number=st.integers(0, 3))
 entries: st.SearchStrategy[LedgerEntry] = st.one_of(
-    starts, proposals, critiques, ballots, syntheses, abstentions, st.just(Cancel()), verdicts
+    starts, proposals, critiques, ballots, syntheses, abstentions, st.just(Cancel()), suspensions, verdicts
 )
 
 heartbeats = build(Heartbeat, runner=labels, running=counts, seats=st.dictionaries(uids, counts, max_size=3))

@@ -22,6 +22,7 @@ from deliberation.protocol.messages import (
     Proposal,
     Stage,
     Start,
+    Suspend,
     Synthesis,
     Task,
     Verdict,
@@ -31,7 +32,7 @@ from deliberation.protocol.messages import (
 from unit.deliberation.protocol import strategies
 
 TOP_LEVEL: set[type[Message]] = {Task, Heartbeat, ProbeRequest, ProbeReply}
-ENTRIES = {Start, Proposal, Critique, Ballot, Synthesis, Abstention, Cancel, Verdict}
+ENTRIES = {Start, Proposal, Critique, Ballot, Synthesis, Abstention, Cancel, Suspend, Verdict}
 
 
 def fields_of(data: bytes) -> dict[str, Any]:
@@ -155,6 +156,8 @@ def test_a_score_outside_one_to_five_is_refused(score: object) -> None:
             "abstention.judge.0.dev-0.0",
         ),
         (Cancel(), "cancel"),
+        (Suspend(), "suspend"),
+        (Suspend(number=2), "suspend.2"),
         (Verdict(outcome=messages.Outcome.CANCELLED, counted=(), decided_at_ms=1), "verdict"),
         (Verdict(number=1, outcome=messages.Outcome.CANCELLED, counted=(), decided_at_ms=1), "verdict.1"),
     ],

@@ -13,7 +13,7 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import Outcome, Stage, Task
+from deliberation.protocol.messages import Outcome, Stage, Suspend, Task
 from deliberation.runner.desk import PROGRESS_MS, Desk
 from deliberation.runner.driver import Driver
 from deliberation.runner.persist import run_of
@@ -64,6 +64,26 @@ async def test_a_task_is_acknowledged_when_its_verdict_is_there() -> None:
     assert (await read(bus, task)).verdict
     assert seats.convened == ["d-1"]
     assert await is_done(bus)
+
+
+async def test_a_run_that_is_resumed_while_it_is_put_away_is_worked_on() -> None:
+    bus = await build_bus()
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    task = build_task()
+    await publish(bus, task)
+    async with working(bus, seats) as desk:
+        await settle()
+        await bus.withdraw_tasks("team", task.deliberation_uid)
+        resumed = task.model_copy(update={"resumed": 1})
+        await publish(bus, resumed)
+        await settle()
+        assert desk.running == 2
+        await bus.publish_entry(run_of(task), Suspend())
+        seats.pass_on.set()
+        await settle(200)
+        assert desk.running == 0
+    assert (await read(bus, resumed)).verdict
 
 
 async def test_a_malformed_task_is_laid_aside_and_counted_and_the_next_one_goes_on() -> None:

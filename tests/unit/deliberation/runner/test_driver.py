@@ -21,6 +21,7 @@ from deliberation.protocol.messages import (
     Proposal,
     ResolvedStrategy,
     Stage,
+    Suspend,
     Task,
 )
 from deliberation.protocol.subjects import Run
@@ -169,6 +170,33 @@ async def test_cancelled_at_any_moment_it_ends_at_once_and_keeps_what_there_is(a
     assert standing.verdict.counted == KEYS[:answered]
     assert set(seats.cancelled) == seats.calls.keys() & seats.silent
     assert seats.cancelled
+
+
+@pytest.mark.parametrize("answered", range(6))
+async def test_suspended_at_any_moment_it_stops_and_when_resumed_asks_only_for_what_is_missing(answered: int) -> None:
+    bus = MemoryBus()
+    driver, seats, _ = build(PANEL, bus)
+    seats.silent = set(KEYS[answered:])
+    running = asyncio.create_task(driver.run())
+    await settle()
+    await bus.publish_entry(RUN, Suspend())
+    standing = await running
+    assert (standing.suspended, standing.verdict) == (True, None)
+    assert set(seats.cancelled) == seats.calls.keys() & seats.silent
+    resumed, seats, _ = build(PANEL.model_copy(update={"resumed": 1}), bus)
+    assert outcome_of(await resumed.run()) is Outcome.SUCCEEDED
+    assert set(seats.calls) == set(KEYS[answered:])
+
+
+async def test_another_delivery_of_a_suspended_run_asks_nobody_until_it_is_cancelled() -> None:
+    bus = MemoryBus()
+    await bus.publish_entry(RUN, Suspend())
+    driver, seats, _ = build(PANEL, bus)
+    assert (await driver.run()).verdict is None
+    await bus.publish_entry(RUN, Cancel())
+    driver, seats, _ = build(PANEL, bus)
+    assert outcome_of(await driver.run()) is Outcome.CANCELLED
+    assert not seats.calls
 
 
 async def test_cancelled_before_it_began_it_asks_nobody() -> None:

@@ -21,9 +21,9 @@ def test_a_short_deliberation_has_sensible_defaults() -> None:
     assert (spec.answer.type, spec.strategy.type, spec.cancel) == (AnswerType.TEXT, StrategyType.AUTO, False)
 
 
-def test_every_field_but_cancel_is_fixed_at_creation() -> None:
+def test_what_is_asked_is_fixed_at_creation() -> None:
     fields = {field.alias for field in DeliberationSpec.model_fields.values()}
-    assert fields - set(IMMUTABLE_FIELDS) == {"cancel"}
+    assert fields - set(IMMUTABLE_FIELDS) == {"cancel", "suspend", "ttlSecondsAfterFinished"}
     assert set(IMMUTABLE_FIELDS) <= fields
 
 
