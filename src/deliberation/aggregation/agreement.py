@@ -105,8 +105,7 @@ def _largest_sum_of_squares(judges: int, judging: int, others: int) -> int:
             lead_of_others = 2 * others_below - others
             if below < judging:
                 doubled = (judges - 2) * (lead + 1) + (judges - 1) * lead_of_others
-                place = below + 1, others_below
-                best[place] = max(best.get(place, 0), so_far + doubled * doubled)
+                best[below + 1, others_below] = so_far + doubled * doubled
             if others_below < others:
                 doubled = (judges - 1) * lead + judges * (lead_of_others + 1)
                 place = below, others_below + 1
