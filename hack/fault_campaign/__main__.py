@@ -8,17 +8,19 @@ import argparse
 import math
 import os
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-from demonstration.kubectl import Kubectl, is_true
+from demonstration.kubectl import Kubectl, NotReachedError, is_true
 from fault_campaign import batches
 from fault_campaign.containers import Containers, NoContainerError
 from fault_campaign.faults import CUT_SECONDS, FAULTS, Target
 from fault_campaign.judging import LARGEST_WAVE, Batch, Campaign, judge
+from fault_campaign.patience import patiently
 
 READY_SECONDS = 600
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "fault-campaign.md"
@@ -53,7 +55,7 @@ def main() -> int:
     finally:
         with suppress(Exception):
             kubectl.run("delete", "deliberations,councils", "--all", "--wait", "--timeout=120s", seconds=130)
-        kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false")
+        patiently(lambda: kubectl.run("delete", "namespace", kubectl.namespace, "--wait=false"))
     page = write_page(campaign)
     print(f"\n{page}")
     if wanted.write:
@@ -76,7 +78,7 @@ def read_arguments() -> argparse.Namespace:
 
 def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) -> Campaign:
     """Ask without a strike, and then once for each strike."""
-    kubectl.apply(batches.council(workers=wanted.workers))
+    patiently(lambda: kubectl.apply(batches.council(workers=wanted.workers)))
     await_ready(kubectl)
     batches.run(kubectl, "warm", 4, strike=None)
     campaign = Campaign(batches.run(kubectl, "calm", wanted.batch, strike=None), wanted.seed)
@@ -114,8 +116,21 @@ def strike_once(kubectl: Kubectl, target: Target, prefix: str, name: str, undist
 
 
 def await_ready(kubectl: Kubectl) -> None:
-    """Return as soon as the Council is Ready."""
-    kubectl.wait_for("councils", batches.COUNCIL, lambda body: is_true(body, "Ready"), seconds=READY_SECONDS)
+    """Return as soon as the Council is Ready. A watch that breaks off early, as on a busy machine, is begun again.
+
+    Raises:
+        NotReachedError: it is not for READY_SECONDS.
+    """
+    until = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            kubectl.wait_for("councils", batches.COUNCIL, lambda body: is_true(body, "Ready"), seconds=60)
+        except NotReachedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def find_faults(campaign: Campaign) -> list[str]:

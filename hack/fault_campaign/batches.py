@@ -11,6 +11,7 @@ from deliberation.protocol import streams, subjects
 from demonstration.kubectl import Body, Kubectl
 from demonstration.story import is_finished
 from fault_campaign.judging import Batch
+from fault_campaign.patience import patiently
 
 COUNCIL = "campaign"
 TIMEOUT_SECONDS = 900
@@ -78,6 +79,7 @@ class Asked:
                     self.finished[name.removeprefix(f"{self.prefix}-")] = change.body
                 if len(self.finished) == self.number:
                     break
+            time.sleep(0.2)
             if len(self.finished) == self.number:
                 self.done.set()
 
@@ -92,7 +94,7 @@ def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strik
     follower = threading.Thread(target=asked.follow, daemon=True)
     begin = time.monotonic()
     bodies = [question(prefix, one) for one in range(number)]
-    kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies})
+    patiently(lambda: kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies}))
     follower.start()
     unfinished = 0
     if strike:
@@ -103,7 +105,7 @@ def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strik
     if not asked.done.is_set():
         raise TimeoutError(f"{number - len(asked.finished)} Deliberations of batch {prefix} have not ended")
     seconds = time.monotonic() - begin
-    ledgers = asyncio.run(read_ledgers(kubectl, asked.finished))
+    ledgers = patiently(lambda: asyncio.run(read_ledgers(kubectl, asked.finished)))
     return Batch(dict(asked.finished), ledgers, seconds, unfinished=unfinished)
 
 

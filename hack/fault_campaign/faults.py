@@ -7,6 +7,7 @@ from random import Random
 
 from demonstration.kubectl import Body, Kubectl
 from fault_campaign.containers import Containers, NoContainerError
+from fault_campaign.patience import patiently
 
 SYSTEM = "council-system"
 KUBERAY = "kuberay-system"
@@ -35,7 +36,7 @@ class Target:
         Raises:
             NoContainerError: there is none.
         """
-        found = self.kubectl.within(namespace).find_all("pods", selector=selector)
+        found = patiently(lambda: self.kubectl.within(namespace).find_all("pods", selector=selector))
         running = [pod for pod in found if pod["status"].get("phase") == "Running"]
         if not running:
             raise NoContainerError(f"no pod with {selector} runs in namespace {namespace}")
