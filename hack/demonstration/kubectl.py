@@ -117,6 +117,8 @@ class Kubectl:
             try:
                 for line in process.stdout or ():
                     event = json.loads(line)
+                    if event["type"] == "ERROR":  # the API server ends the watch, and says why in a Status
+                        return
                     yield Change(event["type"], event["object"])
             finally:
                 process.kill()

@@ -10,7 +10,7 @@ from demonstration.kubectl import Body, Kubectl, KubectlError, NotReachedError, 
 FAKE_KUBECTL = """#!/bin/sh
 case "$*" in
   *watch=1*) printf '%s\\n' '{"type":"ADDED","object":{"n":1}}' '{"type":"DELETED","object":{"n":2}}' \
-      '{"type":"ADDED","object":{"n":3}}';;
+      '{"type":"ADDED","object":{"n":3}}' '{"type":"ERROR","object":{"kind":"Status","status":"Failure"}}';;
   *"get councils gone"*) ;;
   *"get councils there"*) echo '{"kind":"Council"}';;
   *) echo "the server says no" >&2; exit 1;;
