@@ -1,15 +1,13 @@
 """A namespace for each test on the cluster that KUBECONFIG names, with the operator installed by its chart."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demonstration.kubectl import Kubectl
-from demonstration.steps import CHART
-from e2e.scene import OPERATOR, SYSTEM, fresh_namespace
+from e2e.scene import OPERATOR, SYSTEM, fresh_namespace, install_operator, remove_operator
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,16 +32,9 @@ def cluster() -> Kubectl:
 def system(cluster: Kubectl) -> Iterator[Kubectl]:
     """Install the operator by its chart; return the system's namespace."""
     kubectl = cluster.within(SYSTEM)
-    helm = ["helm", "--kubeconfig", str(cluster.kubeconfig), "--namespace", SYSTEM]
-    subprocess.run(
-        [
-            *(*helm, "upgrade", "--install", OPERATOR, str(CHART), "--create-namespace", "--wait", "--timeout", "10m"),
-            *("--set", "images.nats=council-operator/nats:2.15.1", "--set", "nats.persistence.size=1Gi"),
-        ],
-        check=True,
-    )
+    install_operator(cluster)
     yield kubectl
-    subprocess.run([*helm, "uninstall", OPERATOR, "--wait", "--timeout", "5m"], check=True)
+    remove_operator(cluster)
     kubectl.delete("persistentvolumeclaims", f"{OPERATOR}-nats")
 
 

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 
 from deliberation.protocol import streams, subjects
 from demonstration.kubectl import Body, Kubectl, is_true
-from demonstration.steps import SAMPLES
+from demonstration.steps import CHART, SAMPLES
 from demonstration.story import is_finished
 
 SYSTEM = "council-system"
@@ -147,6 +147,23 @@ def statistics(kubectl: Kubectl, server: str) -> Body:
     """Return what a simulated server counts: all calls that it answered, and how many it had answered before."""
     path = f"/api/v1/namespaces/{kubectl.namespace}/services/{server}:8000/proxy/stats"
     return dict(json.loads(kubectl.run("get", "--raw", path)))
+
+
+def install_operator(cluster: Kubectl, **values: Any) -> None:
+    """Install the operator by its chart, or give the one that is installed other values."""
+    usual = {"images": {"nats": "council-operator/nats:2.15.1"}, "nats": {"persistence": {"size": "1Gi"}}}
+    given = ("--values", "-", "--create-namespace", "--wait", "--timeout", "10m")
+    command = [*_helm(cluster), "upgrade", "--install", OPERATOR, str(CHART), *given]
+    subprocess.run(command, check=True, input=json.dumps({**usual, **values}), text=True)
+
+
+def remove_operator(cluster: Kubectl) -> None:
+    """Uninstall the operator."""
+    subprocess.run([*_helm(cluster), "uninstall", OPERATOR, "--wait", "--timeout", "5m"], check=True)
+
+
+def _helm(cluster: Kubectl) -> list[str]:
+    return ["helm", "--kubeconfig", str(cluster.kubeconfig), "--namespace", SYSTEM]
 
 
 @contextmanager
