@@ -70,7 +70,9 @@ class _Line:
 class Queues:
     """Tells each Deliberation its turn, and wakes whose turn has come or whose shown position has changed.
 
-    Nobody's turn comes before `open`: who sees a part of the waiting only, would admit the wrong ones.
+    Nobody's turn comes before `open`: who sees a part of the waiting only, would admit the wrong ones. An operator that
+    was killed between a task and the status that tells of it may admit one more, until it has looked at that one; the
+    runner keeps to its places all the same.
     """
 
     def __init__(self, wake: Callable[[Key], None], settings: RenderSettings) -> None:

@@ -78,6 +78,7 @@ async def test_an_operator_that_starts_anew_keeps_the_order_and_the_bound(world:
         await world.wait("council/architects", "condition=Ready")
         await world.apply(question_body("first"))
         run, task = await runner.take()
+        await world.wait("deliberation/first", "jsonpath={.status.phase}=Deliberating")
         world.operator.kill()
         await apply_all(world, *(question_body(name) for name in ("d", "c", "b", "a")))
         world.operator.start()
