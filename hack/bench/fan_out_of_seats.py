@@ -30,6 +30,7 @@ from deliberation.local.seats import open_seats
 from deliberation.models.client import ChatClient
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
+from deliberation.protocol.chat import Access
 from deliberation.protocol.messages import LedgerRecord, ModelAddress, ResolvedStrategy, Start, Task
 from deliberation.runner.clock import SystemClock
 from deliberation.runner.desk import Desk
@@ -120,7 +121,7 @@ class Stage:
         clock = SystemClock()
         begin = time.perf_counter()
         await asyncio.gather(
-            *(self.chat.complete(self.address, None, request, task.deadline_ms, clock) for request in requests)
+            *(self.chat.complete(self.address, Access, request, task.deadline_ms, clock) for request in requests)
         )
         return (time.perf_counter() - begin) * 1000
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.chat import Access, ChatRequest, ModelError, ReadAccess, Reply
 from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
 from deliberation.runner.clock import Clock
 
@@ -21,11 +21,11 @@ class FakeChat:
         self.aborted = 0
 
     async def complete(
-        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+        self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
     ) -> Reply:
         del address, deadline_ms, clock
+        self.keys.append(read_access().api_key)
         self.requests.append(request)
-        self.keys.append(api_key)
         try:
             await self.pass_on.wait()
         except asyncio.CancelledError:
@@ -35,6 +35,6 @@ class FakeChat:
             raise self.error
         return Reply(self.text, "stop", self.usage)
 
-    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
-        self.keys.append(api_key)
+    async def probe(self, address: ModelAddress, access: Access) -> ProbeResult:
+        self.keys.append(access.api_key)
         return ProbeResult(name=address.name)

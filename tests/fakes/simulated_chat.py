@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from deliberation.models.simulated.answering import Asked, Traits, answer
 from deliberation.models.simulated.prefix_cache import CHARACTERS_PER_TOKEN, count_tokens
-from deliberation.protocol.chat import ChatRequest, Reply
+from deliberation.protocol.chat import ChatRequest, ReadAccess, Reply
 from deliberation.protocol.messages import ModelAddress, Usage
 from deliberation.runner.clock import Clock
 
@@ -27,9 +27,9 @@ class SimulatedChat:
         self.completion_tokens = 0
 
     async def complete(
-        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+        self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
     ) -> Reply:
-        del address, api_key, deadline_ms, clock
+        del address, read_access, deadline_ms, clock
         identity = sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
         self.calls[identity] += 1
         for _ in range(1 + self._turns * self.calls.total()):

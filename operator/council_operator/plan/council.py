@@ -153,8 +153,9 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
         if health.seconds_until_restart(live, observed.now_ms) == 0:
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
+    mounted = rayjob.Mounted(roster.secrets, roster.ca_bundles)
     wanted = rayjob.render_ray_job(
-        roster.runner, roster.runner_image, roster.secrets, roster.spec.runner, observed.body, settings
+        roster.runner, roster.runner_image, mounted, roster.spec.runner, observed.body, settings
     )
     if _differs({**wanted, "spec": {}}, live, observed):
         yield Apply(wanted, labels.field_manager(observed.body))

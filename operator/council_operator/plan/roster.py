@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from council_operator.plan.settings import RenderSettings
-from council_operator.plan.specs import InvalidSpecError, endpoint_keys, parse_council
+from council_operator.plan.specs import InvalidSpecError, endpoint_ca_bundles, endpoint_keys, parse_council
 from council_operator.render import labels, names, simulated
 from deliberation.api.v1alpha1.council import CouncilSpec, Member
 from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
@@ -35,6 +35,7 @@ class Roster:
         servers: the servers that the operator runs for them, each once.
         runner: name of the RayJob whose actors are the seats; also the id under which it takes tasks.
         secrets: names of the users' Secrets that the runner mounts, sorted.
+        ca_bundles: names of the users' ConfigMaps with certificate authorities that the runner mounts, sorted.
     """
 
     spec: CouncilSpec
@@ -45,6 +46,7 @@ class Roster:
     runner: str
     runner_image: str
     secrets: tuple[str, ...]
+    ca_bundles: tuple[str, ...]
 
     @property
     def is_simulated(self) -> bool:
@@ -66,6 +68,7 @@ def build_roster(council: Body, settings: RenderSettings) -> Roster:
     namespace, uid = council["metadata"]["namespace"], council["metadata"]["uid"]
     servers = {model.name: server for model in spec.models if (server := _find_server(model, uid, settings))}
     secrets = tuple(sorted({reference.name for reference in endpoint_keys(spec)}))
+    ca_bundles = tuple(sorted({reference.name for reference in endpoint_ca_bundles(spec)}))
     image = spec.runner.image or settings.images.runner
     kueue = labels.kueue_labels(council)
     return Roster(
@@ -74,9 +77,10 @@ def build_roster(council: Body, settings: RenderSettings) -> Roster:
         models=_addresses(spec, servers, namespace),
         servers=tuple({server.name: server for server in servers.values()}.values()),
         server_of={model: server.name for model, server in servers.items()},
-        runner=names.runner_name({**_runner_declaration(spec, image, secrets, uid, settings), **kueue}),
+        runner=names.runner_name({**_runner_declaration(spec, image, (secrets, ca_bundles), uid, settings), **kueue}),
         runner_image=image,
         secrets=secrets,
+        ca_bundles=ca_bundles,
     )
 
 
@@ -176,24 +180,27 @@ def _address(model: CouncilModel, server: Server | None, namespace: str) -> Mode
 
 
 def _endpoint_address(name: str, endpoint: EndpointModel) -> ModelAddress:
-    key = endpoint.api_key_secret_ref
+    key, ca_bundle = endpoint.api_key_secret_ref, endpoint.ca_bundle_ref
     return ModelAddress(
         name=name,
         base_url=endpoint.url.rstrip("/"),
         model_name=endpoint.model_name,
         api_key_file=f"{key.name}/{key.key}" if key else None,
+        ca_bundle_file=f"{ca_bundle.name}/{ca_bundle.key}" if ca_bundle else None,
     )
 
 
 def _runner_declaration(
-    spec: CouncilSpec, image: str, secrets: tuple[str, ...], council_uid: str, settings: RenderSettings
+    spec: CouncilSpec, image: str, mounted: tuple[tuple[str, ...], ...], council_uid: str, settings: RenderSettings
 ) -> Body:
+    secrets, ca_bundles = mounted
     return {
         "image": image,
         **_revision(settings, is_ours=image == settings.images.runner),
         "maxConcurrentDeliberations": spec.runner.max_concurrent_deliberations,
         "workers": [spec.runner.workers.min, spec.runner.workers.max],
         "secrets": list(secrets),
+        **({"caBundles": list(ca_bundles)} if ca_bundles else {}),
         "bus": [settings.bus_url, settings.bus_user],
         "ray": settings.ray_version,
         "resources": asdict(settings.runner),

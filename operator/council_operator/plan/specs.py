@@ -65,6 +65,11 @@ def endpoint_keys(spec: CouncilSpec) -> list[KeyReference]:
     ]
 
 
+def endpoint_ca_bundles(spec: CouncilSpec) -> list[KeyReference]:
+    """Return where endpoints' certificate authorities lie: the runner mounts them like the keys."""
+    return [model.endpoint.ca_bundle_ref for model in spec.models if model.endpoint and model.endpoint.ca_bundle_ref]
+
+
 def _hub_tokens(spec: CouncilSpec) -> list[KeyReference]:
     """Return the tokens with which model servers download weights."""
     hubs = [model.vllm.weights.hub for model in spec.models if model.vllm and model.vllm.weights.hub]

@@ -4,6 +4,8 @@ KubeRay 1.6 or newer, Ray 2.52 or newer (token authentication). The job never en
 of KubeRay's own, because those would give it a new cluster and a counter that never goes back.
 """
 
+from dataclasses import dataclass
+
 from council_operator.plan.health import RAY_CONTAINER
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, pods, workers
@@ -17,6 +19,7 @@ API_VERSION = "ray.io/v1"
 KIND = "RayJob"
 
 SECRETS_DIRECTORY = "/var/run/council/secrets"
+CERTIFICATES_DIRECTORY = "/var/run/council/certificates"
 
 STARTED_WORKERS = "2"
 """Worker processes that Ray starts in advance. Seats reserve no CPU, so it bounds nothing."""
@@ -30,19 +33,27 @@ STARTUP_SECONDS = 300
 _READABLE_BY_GROUP = 0o440
 
 
+@dataclass(frozen=True)
+class Mounted:
+    """Names of what users bring into a runner: Secrets with keys, and ConfigMaps with certificate authorities."""
+
+    secrets: tuple[str, ...] = ()
+    ca_bundles: tuple[str, ...] = ()
+
+
 def render_ray_job(
-    name: str, image: str, secrets: tuple[str, ...], runner: Runner, council: Body, settings: RenderSettings
+    name: str, image: str, mounted: Mounted, runner: Runner, council: Body, settings: RenderSettings
 ) -> Body:
     """Return the RayJob of a runner.
 
-    `secrets` are the users' Secrets with keys of endpoints. They are optional volumes: one that is missing must not
-    keep the other Councils' seats from starting; the runner says which is missing when it is asked to reach the model.
+    All mounts are optional volumes: one that is missing must not keep the other Councils' seats from starting; the
+    runner says which is missing when it is asked to reach the model.
     """
     own = labels.child_labels(APPLICATION, COMPONENT, name)
     namespace = council["metadata"]["namespace"]
     body = labels.child(API_VERSION, KIND, name, council, {**own, **labels.kueue_labels(council)})
     body["metadata"]["annotations"] = {labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings)}
-    template = _render_pod(name, image, secrets, runner, namespace, settings)
+    template = _render_pod(name, image, mounted, runner, namespace, settings)
     spec = {
         "submissionMode": "HTTPMode",
         "entrypoint": "python -m deliberation.runner",
@@ -66,11 +77,11 @@ def render_ray_job(
 
 
 def _render_pod(
-    name: str, image: str, secrets: tuple[str, ...], runner: Runner, namespace: str, settings: RenderSettings
+    name: str, image: str, mounted: Mounted, runner: Runner, namespace: str, settings: RenderSettings
 ) -> Body:
     """Return the template of the head's pod and of the workers', which seats can't tell apart."""
     own = labels.child_labels(APPLICATION, COMPONENT, name)
-    mounted = (BUS_SECRET, MODELS_SECRET, *secrets)
+    volumes = _volumes(mounted)
     container = {
         "name": RAY_CONTAINER,
         "image": image,
@@ -79,19 +90,13 @@ def _render_pod(
         "resources": pods.resources(settings.runner),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod; Ray keeps its session there
-            *(
-                {"name": f"secret-{index}", "mountPath": f"{SECRETS_DIRECTORY}/{secret}", "readOnly": True}
-                for index, secret in enumerate(mounted)
-            ),
+            *({"name": volume["name"], "mountPath": path, "readOnly": True} for volume, path in volumes),
         ],
         "securityContext": pods.container_security(),
         **_probes(),
     }
-    volumes: list[Body] = [
-        {"name": "tmp", "emptyDir": {}},
-        *(_secret_volume(f"secret-{index}", secret) for index, secret in enumerate(mounted)),
-    ]
-    return {"metadata": {"labels": _pod_labels(own)}, "spec": pods.pod_spec(container, volumes, settings)}
+    all_volumes: list[Body] = [{"name": "tmp", "emptyDir": {}}, *(volume for volume, _ in volumes)]
+    return {"metadata": {"labels": _pod_labels(own)}, "spec": pods.pod_spec(container, all_volumes, settings)}
 
 
 def _start_parameters(runner: Runner) -> Body:
@@ -133,8 +138,17 @@ def _environment(name: str, namespace: str, runner: Runner, settings: RenderSett
     return [{"name": key, "value": value} for key, value in values.items()]
 
 
-def _secret_volume(volume: str, secret: str) -> Body:
-    return {
-        "name": volume,
-        "secret": {"secretName": secret, "optional": True, "defaultMode": _READABLE_BY_GROUP},
-    }
+def _volumes(mounted: Mounted) -> list[tuple[Body, str]]:
+    """Return the volumes of Secrets and ConfigMaps, each with its mount path; the kubelet keeps them up to date."""
+    shared = {"optional": True, "defaultMode": _READABLE_BY_GROUP}
+    secrets = (BUS_SECRET, MODELS_SECRET, *mounted.secrets)
+    return [
+        *(
+            ({"name": f"secret-{index}", "secret": {"secretName": name, **shared}}, f"{SECRETS_DIRECTORY}/{name}")
+            for index, name in enumerate(secrets)
+        ),
+        *(
+            ({"name": f"ca-{index}", "configMap": {"name": name, **shared}}, f"{CERTIFICATES_DIRECTORY}/{name}")
+            for index, name in enumerate(mounted.ca_bundles)
+        ),
+    ]

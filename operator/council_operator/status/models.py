@@ -219,6 +219,8 @@ def _read_probe(model: ModelAddress, probe: ProbeResult, namespace: str) -> Faul
     advice = {
         Reason.SECRET_MISSING: f"create key {_key(model)} in namespace {namespace}",
         Reason.UNAUTHORIZED: f"put a valid key into {_key(model)} in namespace {namespace}",
+        Reason.CA_BUNDLE_MISSING: f"put a certificate in PEM into {_bundle(model)} in namespace {namespace}",
+        Reason.CERTIFICATE_UNTRUSTED: f"put the certificate of the authority that signed it into {_bundle(model)}",
         Reason.ENDPOINT_UNREACHABLE: "check the url, and whether NetworkPolicies let the runner's pod reach it",
         Reason.MODEL_NOT_SERVED: f"check that the server serves {model.model_name}",
     }.get(reason)
@@ -229,3 +231,8 @@ def _read_probe(model: ModelAddress, probe: ProbeResult, namespace: str) -> Faul
 def _key(model: ModelAddress) -> str:
     secret, _, key = (model.api_key_file or "").partition("/")
     return f"{key} of Secret {secret}" if secret else "apiKeySecretRef"
+
+
+def _bundle(model: ModelAddress) -> str:
+    config_map, _, key = (model.ca_bundle_file or "").partition("/")
+    return f"key {key} of ConfigMap {config_map}" if config_map else "a ConfigMap, and name it in endpoint.caBundleRef"

@@ -15,7 +15,7 @@ import yaml
 from deliberation.bus.port import BusUnavailableError
 from deliberation.local.faults import BadInputError
 from deliberation.local.manifests import NAMESPACE, Manifests, read_manifests
-from deliberation.local.options import BusChoice, Options, read_api_keys, read_endpoints
+from deliberation.local.options import BusChoice, Options, read_api_keys, read_ca_bundles, read_endpoints
 from deliberation.local.running import LocalRun, run
 from deliberation.local.schema import HAS_CEL
 
@@ -75,6 +75,13 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse's own type is 
         help="where the key of the model NAME is; it stands in for its Secret",
     )
     parser.add_argument(
+        "--ca-bundle",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="certificates, in PEM, of those whom the https server of the model NAME must come from; for its ConfigMap",
+    )
+    parser.add_argument(
         "--bus",
         type=BusChoice,
         choices=tuple(BusChoice),
@@ -94,6 +101,7 @@ def execute(arguments: argparse.Namespace) -> int:
             bus=arguments.bus,
             endpoints=read_endpoints(tuple(arguments.endpoint)),
             api_keys=read_api_keys(tuple(arguments.api_key), os.environ),
+            ca_bundles=read_ca_bundles(tuple(arguments.ca_bundle)),
             on_ray=arguments.ray,
         )
         progress = Progress(sys.stderr, is_quiet=arguments.quiet)

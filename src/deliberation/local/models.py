@@ -25,16 +25,20 @@ Body = dict[str, Any]
 KEY = "api-key"
 """Key of the stand-in Secret of a model that was mapped to an endpoint."""
 
+BUNDLE = "ca.crt"
+"""Key of the stand-in ConfigMap with the authorities of such a model."""
+
 
 def map_models(manifests: Manifests, options: Options) -> tuple[Manifests, dict[str, str]]:
-    """Return the manifests with every model at a server that exists or is simulated, and the keys of those servers.
+    """Return the manifests with every model at a server that exists or is simulated, and what is to lie in files.
 
-    The keys are by `<secret>/<key>`, as the seats look them up.
+    These are keys and certificates, by path as the seats look them up: `secrets/<Secret>/<key>` and
+    `certificates/<ConfigMap>/<key>`.
 
     Raises:
-        BadInputError: a model has no server or no key, or an option names no model.
+        BadInputError: a model has no server, no key or no certificates, or an option names no model.
     """
-    secrets: dict[str, str] = {}
+    files: dict[str, str] = {}
     faults: list[str] = []
     councils = tuple(
         {
@@ -42,7 +46,7 @@ def map_models(manifests: Manifests, options: Options) -> tuple[Manifests, dict[
             "spec": {
                 **council["spec"],
                 "models": [
-                    _map_model(model, council["metadata"]["name"], options, secrets, faults)
+                    _map_model(model, council["metadata"]["name"], options, files, faults)
                     for model in council["spec"]["models"]
                 ],
             },
@@ -50,20 +54,21 @@ def map_models(manifests: Manifests, options: Options) -> tuple[Manifests, dict[
         for council in manifests.councils
     )
     known = {model["name"] for council in councils for model in council["spec"]["models"]}
-    for option, names in (("--endpoint", options.endpoints), ("--api-key", options.api_keys)):
+    named = (("--endpoint", options.endpoints), ("--api-key", options.api_keys), ("--ca-bundle", options.ca_bundles))
+    for option, names in named:
         faults += [f"{option} {name}: no Council has a model of that name" for name in names if name not in known]
     if faults:
         raise BadInputError(faults)
-    return Manifests(councils, manifests.deliberations, manifests.ignored), secrets
+    return Manifests(councils, manifests.deliberations, manifests.ignored), files
 
 
-def _map_model(model: Body, council: str, options: Options, secrets: dict[str, str], faults: list[str]) -> Body:
-    """Return the model as an endpoint or a simulated one; add to the keys, or to the faults."""
+def _map_model(model: Body, council: str, options: Options, files: dict[str, str], faults: list[str]) -> Body:
+    """Return the model as an endpoint or a simulated one; add to the files, or to the faults."""
     name = model["name"]
     given = options.endpoints.get(name)
     where = f"Council {council}: spec.models[{name}]"
     if "simulated" in model:
-        if given or name in options.api_keys:
+        if given or name in options.api_keys or name in options.ca_bundles:
             faults.append(f"{where} is simulated: declare an endpoint in its place, or leave the option out")
         return model
     if given:
@@ -72,17 +77,41 @@ def _map_model(model: Body, council: str, options: Options, secrets: dict[str, s
         example = f"--endpoint {name}=http://127.0.0.1:8000/v1,{model['vllm']['model']}"
         faults.append(f"{where} is a vLLM server, which only a cluster runs: name one that runs already, as {example}")
         return model
-    return _find_key(model, where, options.api_keys.get(name), secrets, faults)
+    model = _find_key(model, where, options.api_keys.get(name), files, faults)
+    return _find_ca_bundle(model, where, options.ca_bundles.get(name), files, faults)
 
 
 def _build_endpoint(model: Body, given: Endpoint) -> Body:
     """Return the endpoint that stands in for a model; without a name of its own it serves the declared one."""
     declared = model.get("endpoint", {})
     own_name = declared.get("modelName") or model.get("vllm", {}).get("model")
-    return {**declared, "url": given.url, "modelName": given.model_name or own_name}
+    kept = declared if given.url.startswith("https://") else {**declared, "caBundleRef": None}
+    endpoint = {**kept, "url": given.url, "modelName": given.model_name or own_name}
+    return {name: value for name, value in endpoint.items() if value is not None}
 
 
-def _find_key(model: Body, where: str, key: str | None, secrets: dict[str, str], faults: list[str]) -> Body:
+def _find_ca_bundle(model: Body, where: str, bundle: str | None, files: dict[str, str], faults: list[str]) -> Body:
+    """Return the model with a reference to its authorities, if it has any; add them, or the fault that they miss."""
+    reference = model["endpoint"].get("caBundleRef")
+    if bundle is None:
+        if reference:
+            example = f"--ca-bundle {model['name']}=PATH"
+            faults.append(
+                f"{where} takes its authorities from ConfigMap {reference['name']}: tell where they are, as {example}"
+            )
+        return model
+    if not model["endpoint"]["url"].startswith("https://"):
+        faults.append(f"{where} is asked over http, where there is no certificate: leave --ca-bundle out")
+        return model
+    reference = reference or {"name": model["name"], "key": BUNDLE}
+    if reference["key"] in {".", ".."}:
+        faults.append(f"{where}: caBundleRef.key is {reference['key']}, which no ConfigMap can have")
+        return model
+    files[f"certificates/{reference['name']}/{reference['key']}"] = bundle
+    return {**model, "endpoint": {**model["endpoint"], "caBundleRef": reference}}
+
+
+def _find_key(model: Body, where: str, key: str | None, files: dict[str, str], faults: list[str]) -> Body:
     """Return the model with a reference to its key, if it has one; add the key, or the fault that there is none."""
     reference = model["endpoint"].get("apiKeySecretRef")
     if key is None:
@@ -94,7 +123,7 @@ def _find_key(model: Body, where: str, key: str | None, secrets: dict[str, str],
     if reference["key"] in {".", ".."}:
         faults.append(f"{where}: apiKeySecretRef.key is {reference['key']}, which no Secret can have")
         return model
-    secrets[f"{reference['name']}/{reference['key']}"] = key
+    files[f"secrets/{reference['name']}/{reference['key']}"] = key
     return {**model, "endpoint": {**model["endpoint"], "apiKeySecretRef": reference}}
 
 

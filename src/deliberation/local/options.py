@@ -33,12 +33,14 @@ class Options:
     Attributes:
         endpoints: by name of a model in the manifests, the server to ask instead.
         api_keys: by name of a model, the key to ask its server with; never shown.
+        ca_bundles: by name of a model, the certificates in PEM of those whom its server's must come from.
         on_ray: have each seat be an actor of a Ray on this machine, as in a cluster.
     """
 
     bus: BusChoice = BusChoice.AUTO
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca_bundles: Mapping[str, str] = field(default_factory=dict, repr=False)
     on_ray: bool = False
 
 
@@ -88,6 +90,24 @@ def read_api_keys(texts: tuple[str, ...], environment: Mapping[str, str]) -> dic
             raise BadInputError([f"--api-key {name}={source}:{where}: there is no key"])
         keys[name] = key.strip()
     return keys
+
+
+def read_ca_bundles(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return the certificates that `NAME=PATH` texts tell where to find.
+
+    Raises:
+        BadInputError: a text is of another form, or there is no certificate at its place.
+    """
+    bundles: dict[str, str] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path:
+            raise BadInputError([f"--ca-bundle {name}=...: give NAME=PATH"])
+        bundle = _read_file(path)
+        if "-----BEGIN CERTIFICATE-----" not in bundle:
+            raise BadInputError([f"--ca-bundle {name}={path}: there is no certificate in PEM"])
+        bundles[name] = bundle
+    return bundles
 
 
 def _read_file(path: str) -> str:

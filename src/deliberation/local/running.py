@@ -161,12 +161,12 @@ async def open_premises(manifests: Manifests, options: Options, clock: Clock) ->
     Raises:
         BadInputError: a model has no server here, or something that the options ask for is not installed.
     """
-    manifests, keys = map_models(manifests, options)
+    manifests, files = map_models(manifests, options)
     choice = BusChoice.NATS if options.on_ray else options.bus
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="council-")))
         settings = Settings(NAMESPACE, "local", "", USER, folder / "secrets", MAX_CONCURRENT_BOUND)
-        _write_keys(keys, settings.secrets_dir)
+        _write_files(files, folder)
         servers = await stack.enter_async_context(serving(manifests.councils, RENDER))
         local_bus = await stack.enter_async_context(open_bus(choice, settings, folder))
         chat = ChatClient()
@@ -176,9 +176,9 @@ async def open_premises(manifests: Manifests, options: Options, clock: Clock) ->
         yield Premises(manifests, servers, local_bus, seats, Probes(chat, settings.secrets_dir), clock)
 
 
-def _write_keys(keys: Mapping[str, str], secrets_dir: Path) -> None:
-    """Lay the keys where seats look for them: in a folder that only its owner may read, as long as the run lasts."""
-    for place, key in keys.items():
-        path = secrets_dir / place
+def _write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Lay keys and certificates where seats look for them, below a folder that only its owner may read."""
+    for place, text in files.items():
+        path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(key, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")

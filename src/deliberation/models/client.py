@@ -15,9 +15,11 @@ import aiohttp
 from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.engine.usage import add_up
 from deliberation.models.decisions import build_bodies, read_scores, write_ballot
+from deliberation.models.explaining import NOT_FOUND, explain_certificate, explain_connection, explain_refusal
 from deliberation.models.replies import MalformedReplyError, read_completion, read_model_names, read_usage
 from deliberation.models.retrying import choose_pause_seconds, read_retry_after
-from deliberation.protocol.chat import ChatRequest, Decisions, ModelError, Reply
+from deliberation.models.trust import NoCertificatesError, Trust
+from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply
 from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
 
 Body = dict[str, Any]
@@ -31,7 +33,7 @@ PROBE_SECONDS = 5
 CONNECTIONS = 256
 
 OK = 200
-NOT_FOUND = 404
+TOO_MANY = 429
 WITHOUT_ENDPOINT = frozenset({NOT_FOUND, 405, 501})
 """What servers say that have no decisions endpoint, or not for this model: its labels are no single tokens."""
 
@@ -49,9 +51,12 @@ class Clock(Protocol):
 class _TransientError(Exception):
     """A try failed, and the next one may not. `retry_after` is the pause in seconds that the server asks for."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after: float | None = None, reason: Reason = Reason.ENDPOINT_UNREACHABLE
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class _NoEndpointError(Exception):
@@ -77,20 +82,22 @@ class ChatClient:
         self._draw = draw
         self._pause = pause
         self._opened: aiohttp.ClientSession | None = None
+        self._trust = Trust()
         self._undecided: set[tuple[str, str]] = set()
 
     async def complete(
-        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+        self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
     ) -> Reply:
         """Return the model's reply. Its `usage` counts every try that the server answered.
 
         Servers that are overloaded or away are asked again until the deadline, with growing pauses, or with those that
-        they ask for. The text is what the model wrote, unchecked. Decisions are asked for first, where there are any.
+        they ask for. Key and certificate authorities are read anew for each try: what was put right in the meantime
+        counts. The text is what the model wrote, unchecked. Decisions are asked for first, where there are any.
 
         Raises:
             ModelError: there is no reply; the reason tells why.
         """
-        ask = partial(self._ask, address, api_key, deadline_ms, clock)
+        ask = partial(self._ask, address, read_access, deadline_ms, clock)
         place = (address.base_url, address.model_name)
         if request.decisions and place not in self._undecided:
             try:
@@ -100,7 +107,7 @@ class ChatClient:
         return _read(address, read_completion, await ask("chat/completions", build_body(address, request)))
 
     async def _ask(
-        self, address: ModelAddress, api_key: str | None, deadline_ms: int, clock: Clock, path: str, body: Body
+        self, address: ModelAddress, read_access: ReadAccess, deadline_ms: int, clock: Clock, path: str, body: Body
     ) -> bytes:
         """Return what the server answers with status 200, however often it must be asked.
 
@@ -112,7 +119,7 @@ class ChatClient:
         fault = "it was not asked"
         while (remaining_ms := deadline_ms - clock.now_ms()) > 0:
             try:
-                return await self._try(address, api_key, path, body, remaining_ms / 1000)
+                return await self._try(address, read_access(), path, body, remaining_ms / 1000)
             except _TransientError as error:
                 tries += 1
                 fault = str(error)
@@ -125,12 +132,15 @@ class ChatClient:
             f"Model {address.name} gave no answer before the deadline, after {max(tries, 1)} tries: {fault}",
         )
 
-    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
+    async def probe(self, address: ModelAddress, access: Access) -> ProbeResult:
         """Return whether the server answers within a few seconds, lets us in and serves the model."""
         try:
-            status, _, body = await self._exchange("GET", address, "models", api_key, PROBE_SECONDS)
-        except (_TransientError, ModelError) as error:
-            return _probed(address, Reason.ENDPOINT_UNREACHABLE, str(error))
+            status, _, body = await self._exchange("GET", address, "models", access, PROBE_SECONDS)
+        except _TransientError as error:
+            return _probed(address, error.reason, str(error))
+        except ModelError as error:
+            is_ours = error.reason is AbstentionReason.CA_BUNDLE_MISSING
+            return _probed(address, Reason(error.reason) if is_ours else Reason.ENDPOINT_UNREACHABLE, str(error))
         return _judge_probe(address, status, body)
 
     async def close(self) -> None:
@@ -139,10 +149,10 @@ class ChatClient:
             await self._opened.close()
             self._opened = None
 
-    async def _try(self, address: ModelAddress, api_key: str | None, path: str, body: Body, seconds: float) -> bytes:
-        status, retry_after, content = await self._exchange("POST", address, path, api_key, seconds, body)
+    async def _try(self, address: ModelAddress, access: Access, path: str, body: Body, seconds: float) -> bytes:
+        status, retry_after, content = await self._exchange("POST", address, path, access, seconds, body)
         if status in WORTH_RETRYING:
-            raise _TransientError(f"HTTP {status}", read_retry_after(retry_after))
+            raise _build_overload(status, read_retry_after(retry_after))
         if status in UNAUTHORIZED:
             raise ModelError(
                 AbstentionReason.UNAUTHORIZED,
@@ -151,7 +161,7 @@ class ChatClient:
         if path == DECISIONS and status in WITHOUT_ENDPOINT:
             raise _NoEndpointError
         if status != OK:
-            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, _explain_refusal(address, status, content))
+            raise ModelError(AbstentionReason.REFUSED_BY_SERVER, explain_refusal(address, status, content))
         return content
 
     async def _exchange(
@@ -159,7 +169,7 @@ class ChatClient:
         method: str,
         address: ModelAddress,
         path: str,
-        api_key: str | None,
+        access: Access,
         seconds: float,
         body: dict[str, Any] | None = None,
     ) -> tuple[int, str | None, bytes]:
@@ -167,15 +177,21 @@ class ChatClient:
 
         Raises:
             _TransientError: no connection, or no answer in time.
-            ModelError: the answer is too large, or the address is no address.
+            ModelError: the answer is too large, the address is no address, or the bundle of authorities holds none.
         """
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Authorization": f"Bearer {access.api_key}"} if access.api_key else {}
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         url = f"{address.base_url.rstrip('/')}/{path}"
         try:
             # A redirect would take the key and the question to where nobody declared them to go.
             async with self._session.request(
-                method, url, json=body, headers=headers, timeout=timeout, allow_redirects=False
+                method,
+                url,
+                json=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                ssl=self._trust.get_context(access.ca_bundle),
             ) as response:
                 content = await _read_bounded(response)
                 return response.status, response.headers.get("Retry-After"), content
@@ -183,8 +199,15 @@ class ChatClient:
             raise _TransientError("it did not answer in time") from None
         except aiohttp.InvalidURL:
             raise ModelError(AbstentionReason.REFUSED_BY_SERVER, f"The URL of model {address.name} is none") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            message = explain_certificate(address, error.certificate_error)
+            raise _TransientError(message, reason=Reason.CERTIFICATE_UNTRUSTED) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _TransientError(_explain_connection(error)) from None
+            raise _TransientError(explain_connection(error)) from None
+        except NoCertificatesError:
+            config_map, _, key = (address.ca_bundle_file or "").partition("/")
+            message = f"Key {key} of ConfigMap {config_map} holds no certificate in PEM that can be read"
+            raise ModelError(AbstentionReason.CA_BUNDLE_MISSING, message) from None
         except ValueError:
             message = f"Model {address.name} cannot be asked: its URL or its API key holds what a request cannot carry"
             raise ModelError(AbstentionReason.REFUSED_BY_SERVER, message) from None
@@ -249,41 +272,21 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(content)
 
 
-def _explain_refusal(address: ModelAddress, status: int, body: bytes) -> str:
-    """Return what a refusal means, in our words: the server's may repeat the question."""
-    told = body[:10_000].lower()
-    if b"context length" in told or b"context_length" in told:
-        return (
-            f"The question and the answer are too long for model {address.name}: shorten the context, lower the "
-            "member's sampling.maxTokens, or raise the model's maxModelLen"
-        )
-    if status == NOT_FOUND:
-        return f"The server of model {address.name} answers HTTP 404: check its URL and the name of the model"
-    return f"The server of model {address.name} refuses the request with HTTP {status}"
-
-
-def _explain_connection(error: Exception) -> str:
-    """Return why there is no connection, without what an exception may hold of a URL."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "its host name is unknown"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return "its certificate is not trusted, or TLS failed"
-        case aiohttp.ClientConnectorError() | ConnectionError():
-            return "nothing listens at its address, or a network policy is in the way"
-        case _:
-            return f"the connection failed ({type(error).__name__})"
+def _build_overload(status: int, retry_after: float | None) -> _TransientError:
+    """Return the fault of a server that answers, and cannot now."""
+    asked = "" if retry_after is None else f", and asks to be left alone for {retry_after:.0f} s"
+    return _TransientError(f"HTTP {status}{asked}", retry_after)
 
 
 def _judge_probe(address: ModelAddress, status: int, body: bytes) -> ProbeResult:
-    """Return what a server's answer to /models says about the model."""
-    if status in UNAUTHORIZED:
-        return _probed(address, Reason.UNAUTHORIZED, f"the server answers HTTP {status}: check the API key")
-    if status == NOT_FOUND:
-        advice = "the server knows no /models: its URL should end with the API's version, such as /v1"
-        return _probed(address, Reason.ENDPOINT_UNREACHABLE, advice)
+    """Return what a server's answer to /models says about the model.
+
+    One that is asked too often is there and lets us in: calls wait as long as it asks them to.
+    """
+    if status == TOO_MANY:
+        return ProbeResult(name=address.name)
     if status != OK:
-        return _probed(address, Reason.ENDPOINT_UNREACHABLE, f"the server answers HTTP {status} to /models")
+        return _judge_refusal(address, status)
     try:
         names = read_model_names(body)
     except MalformedReplyError as error:
@@ -291,6 +294,15 @@ def _judge_probe(address: ModelAddress, status: int, body: bytes) -> ProbeResult
     if address.model_name not in names:
         return _probed(address, Reason.MODEL_NOT_SERVED, f"the server does not serve {address.model_name}")
     return ProbeResult(name=address.name)
+
+
+def _judge_refusal(address: ModelAddress, status: int) -> ProbeResult:
+    if status in UNAUTHORIZED:
+        return _probed(address, Reason.UNAUTHORIZED, f"the server answers HTTP {status}: check the API key")
+    if status == NOT_FOUND:
+        advice = "the server knows no /models: its URL should end with the API's version, such as /v1"
+        return _probed(address, Reason.ENDPOINT_UNREACHABLE, advice)
+    return _probed(address, Reason.ENDPOINT_UNREACHABLE, f"the server answers HTTP {status} to /models")
 
 
 def _probed(address: ModelAddress, reason: Reason, message: str) -> ProbeResult:

@@ -1,6 +1,7 @@
 """One call of a chat model, independent of the client that makes it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
@@ -47,6 +48,23 @@ class ChatRequest:
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
     decisions: Decisions | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a call needs beside the address.
+
+    Attributes:
+        api_key: what to show to the server; None for one that asks for none.
+        ca_bundle: certificates in PEM of those whom the server's certificate must come from; None for the machine's.
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = field(default=None, repr=False)
+
+
+ReadAccess = Callable[[], Access]
+"""Gives the access as it is now; raises ModelError when something of it is missing."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,9 @@ class ModelAddress(Message):
     api_key_file: Annotated[str | None, Field(description="Path below the runner's Secret mount: <secret>/<key>")] = (
         None
     )
+    ca_bundle_file: Annotated[
+        str | None, Field(description="Path below the runner's certificates: <ConfigMap>/<key>")
+    ] = None
     revision: str | None = None
     simulated: bool = False
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from deliberation.bus.port import Bus, BusUnavailableError
-from deliberation.protocol.chat import ModelError
+from deliberation.protocol.chat import Access, ModelError
 from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeReply, ProbeRequest, ProbeResult
 from deliberation.runner.clock import Clock, sleep
 from deliberation.runner.faults import describe
-from deliberation.runner.secret_files import read_api_key
+from deliberation.runner.secret_files import read_access
 
 BEAT_MS = 5_000
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Prober(Protocol):
     """What a probe asks of a model client."""
 
-    async def probe(self, address: ModelAddress, api_key: str | None) -> ProbeResult:
+    async def probe(self, address: ModelAddress, access: Access) -> ProbeResult:
         """Return whether the model answers and is served."""
 
 
@@ -71,7 +71,7 @@ class Probes:
 
     async def _probe(self, address: ModelAddress) -> ProbeResult:
         try:
-            key = read_api_key(self._secrets_dir, address)
+            access = read_access(self._secrets_dir, address)
         except ModelError as error:
             return ProbeResult(name=address.name, reason=error.reason.value, message=error.message)
-        return await self._prober.probe(address, key)
+        return await self._prober.probe(address, access)

@@ -1,6 +1,7 @@
 """One seat: asks its model what it is asked, and writes what came of it into the ledger. Knows nothing of Ray."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +12,11 @@ from deliberation.engine.parse import read_reply
 from deliberation.engine.request import build_request, find_repair
 from deliberation.engine.standing import Standing
 from deliberation.engine.usage import add_up
-from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.chat import ChatRequest, ModelError, ReadAccess, Reply
 from deliberation.protocol.messages import Abstention, ModelAddress, Task, Usage
 from deliberation.runner.clock import Clock
 from deliberation.runner.persist import persist, run_of
-from deliberation.runner.secret_files import read_api_key
+from deliberation.runner.secret_files import read_access
 
 if TYPE_CHECKING:
     from deliberation.protocol.subjects import Run
@@ -25,7 +26,7 @@ class Chat(Protocol):
     """What a seat asks of a model client."""
 
     async def complete(
-        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+        self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
     ) -> Reply:
         """Return the model's reply, or raise ModelError with the reason why there is none."""
 
@@ -96,8 +97,8 @@ class Seat:
 
     async def _complete(self, task: Task, ask: Ask, request: ChatRequest) -> Reply:
         address = get_model(task, ask.seat)
-        key = read_api_key(self._secrets_dir, address)
-        return await self._chat.complete(address, key, request, task.deadline_ms, self._clock)
+        access = partial(read_access, self._secrets_dir, address)
+        return await self._chat.complete(address, access, request, task.deadline_ms, self._clock)
 
 
 def get_model(task: Task, seat_id: str) -> ModelAddress:

@@ -149,6 +149,12 @@ COUNCILS = [
     Case(
         "endpoint with a query", endpoint("https://x/v1?key=1"), "endpoint.url", "and hold no query: give the base URL"
     ),
+    Case(
+        "authorities without a certificate",
+        model(endpoint={"url": "http://x/v1", "modelName": "m", "caBundleRef": {"name": "ca", "key": "ca.crt"}}),
+        "caBundleRef",
+        "use https:// or remove caBundleRef",
+    ),
     Case("endpoint with a password", endpoint("https://u:p@x/v1"), "endpoint.url", "url must hold no user or password"),
     Case(
         "latency with a unit",

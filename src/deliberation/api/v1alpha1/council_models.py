@@ -312,6 +312,17 @@ class VllmModel(Model):
 class EndpointModel(Model):
     """An OpenAI-compatible server that somebody else runs."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "!has(self.caBundleRef) || self.url.startsWith('https://')",
+                "caBundleRef says whose certificates are trusted, and a url of http:// has none: use https:// or "
+                "remove caBundleRef",
+                field="caBundleRef",
+            ),
+        )
+    )
+
     url: Annotated[
         str,
         StringConstraints(min_length=1, max_length=512),
@@ -334,6 +345,13 @@ class EndpointModel(Model):
         str, StringConstraints(min_length=1, max_length=256), Field(description="Name of the model at that server")
     ]
     api_key_secret_ref: Annotated[KeyReference | None, Field(description="Secret that holds the API key")] = None
+    ca_bundle_ref: Annotated[
+        KeyReference | None,
+        Field(
+            description="ConfigMap that holds, in PEM, the certificates of the authorities that the server's "
+            "certificate must come from; default is those that the runner's image trusts"
+        ),
+    ] = None
 
 
 class SimulatedModel(Model):

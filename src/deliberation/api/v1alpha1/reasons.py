@@ -11,6 +11,8 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "BudgetExhausted"
     BUS_UNAVAILABLE = "BusUnavailable"
     CANCELLED = "Cancelled"
+    CA_BUNDLE_MISSING = "CABundleMissing"
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     COUNCIL_NOT_FOUND = "CouncilNotFound"
     COUNCIL_NOT_READY = "CouncilNotReady"
     COUNCIL_READY = "CouncilReady"
@@ -49,6 +51,7 @@ class AbstentionReason(StrEnum):
     """Why a seat gave nothing usable."""
 
     BUDGET_EXHAUSTED = "BudgetExhausted"
+    CA_BUNDLE_MISSING = "CABundleMissing"
     INTERNAL_ERROR = "InternalError"
     MALFORMED_ANSWER = "MalformedAnswer"
     MODEL_UNAVAILABLE = "ModelUnavailable"

@@ -169,6 +169,15 @@ def test_secrets_are_named_once_and_in_order() -> None:
     assert roster_of(council_spec(endpoint("a", "z"), endpoint("b", "y"), endpoint("c", "z"))).secrets == ("y", "z")
 
 
+def test_authorities_of_endpoints_are_mounted_by_the_runner_and_found_by_the_seats() -> None:
+    reference = {"name": "company", "key": "root.pem"}
+    certified = {"name": "small", "endpoint": {**ENDPOINT["endpoint"], "caBundleRef": reference}}
+    roster = roster_of(council_spec(certified))
+    assert roster.ca_bundles == ("company",)
+    assert roster.models[0].ca_bundle_file == "company/root.pem"
+    assert roster.runner != roster_of(council_spec(ENDPOINT)).runner
+
+
 def test_an_impossible_spec_needs_nothing() -> None:
     body = council({"models": [], "members": []})
     assert find_roster(body, SETTINGS) is None

@@ -11,7 +11,8 @@ Body = dict[str, Any]
 
 def rendered(**runner: Any) -> Body:
     declared = Runner.model_validate(runner)
-    return rayjob.render_ray_job("runner-1", "runner-image", ("llm-key", "other"), declared, council(), SETTINGS)
+    mounted = rayjob.Mounted(secrets=("llm-key", "other"), ca_bundles=("company",))
+    return rayjob.render_ray_job("runner-1", "runner-image", mounted, declared, council(), SETTINGS)
 
 
 BODY = rendered()
@@ -79,6 +80,13 @@ def test_each_secret_is_a_volume_of_its_own_and_a_missing_one_does_not_stop_the_
     assert all(volume["optional"] for volume in volumes.values())
 
 
+def test_certificate_authorities_lie_beside_the_secrets_and_missing_ones_do_not_stop_the_pod() -> None:
+    [mount] = [one for one in CONTAINER["volumeMounts"] if "certificates" in one["mountPath"]]
+    volumes = {volume["name"]: volume for volume in HEAD["spec"]["volumes"]}
+    assert (mount["mountPath"], mount["readOnly"]) == ("/var/run/council/certificates/company", True)
+    assert volumes[mount["name"]]["configMap"] == {"name": "company", "optional": True, "defaultMode": 0o440}
+
+
 def test_kuberays_own_selector_label_is_left_to_kuberay() -> None:
     assert HEAD["metadata"]["labels"] == {
         "app.kubernetes.io/instance": "runner-1",
@@ -99,7 +107,7 @@ def test_labels_for_kueue_are_the_councils_and_its_suspension_is_not_ours() -> N
         "kueue.x-k8s.io/other": "x",
         "app": "mine",
     }
-    body = rayjob.render_ray_job("runner-1", "runner-image", (), Runner(), owner, SETTINGS)
+    body = rayjob.render_ray_job("runner-1", "runner-image", rayjob.Mounted(), Runner(), owner, SETTINGS)
     theirs = {name: value for name, value in body["metadata"]["labels"].items() if "kueue" in name or name == "app"}
     assert theirs == {"kueue.x-k8s.io/queue-name": "team", "kueue.x-k8s.io/priority-class": "high"}
     assert "suspend" not in body["spec"]

@@ -12,7 +12,7 @@ Body = dict[str, Any]
 
 def cluster_of(least: int, most: int) -> Body:
     runner = Runner.model_validate({"workers": {"min": least, "max": most}})
-    body = rayjob.render_ray_job("runner-1", "image", ("llm-key",), runner, council(), SETTINGS)
+    body = rayjob.render_ray_job("runner-1", "image", rayjob.Mounted(secrets=("llm-key",)), runner, council(), SETTINGS)
     cluster: Body = body["spec"]["rayClusterSpec"]
     return cluster
 

@@ -61,6 +61,14 @@ def test_an_endpoint_is_ready_when_the_runner_has_reached_it() -> None:
     assert finding.status is True
 
 
+def test_a_bundle_that_does_not_do_is_named() -> None:
+    reference = {"name": "company", "key": "root.pem"}
+    world = world_of({"name": "small", "endpoint": {**ENDPOINT["endpoint"], "caBundleRef": reference}})
+    world.probes = (ProbeResult(name="small", reason="CertificateUntrusted", message="found"),)
+    _, finding = summary(world)
+    assert finding.message.endswith("of the authority that signed it into key root.pem of ConfigMap company")
+
+
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
@@ -68,6 +76,8 @@ def test_an_endpoint_is_ready_when_the_runner_has_reached_it() -> None:
         ("Unauthorized", "put a valid key into token of Secret llm-key in namespace team-a"),
         ("EndpointUnreachable", "check the url"),
         ("ModelNotServed", "check that the server serves big"),
+        ("CABundleMissing", "put a certificate in PEM into a ConfigMap, and name it in endpoint.caBundleRef"),
+        ("CertificateUntrusted", "that signed it into a ConfigMap, and name it in endpoint.caBundleRef"),
     ],
 )
 def test_what_the_runner_found_comes_with_what_to_do(reason: str, advice: str) -> None:

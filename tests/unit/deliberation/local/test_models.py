@@ -9,6 +9,7 @@ from deliberation.local.models import map_models, serving
 from deliberation.local.options import Endpoint, Options
 from deliberation.local.running import RENDER
 from deliberation.models.client import ChatClient
+from deliberation.protocol.chat import Access
 from deliberation.protocol.messages import ModelAddress
 from fakes.manifests import SIMULATED, council, deliberation, text
 
@@ -71,13 +72,13 @@ def test_adapters_are_asked_for_at_the_endpoint_that_stands_in() -> None:
 def test_the_declared_key_goes_to_the_endpoint_that_stands_in() -> None:
     model, keys = map_one(KEYED, endpoints={"small": Endpoint("http://x/v1")}, api_keys={"small": "sk"})
     assert model["endpoint"] == {"url": "http://x/v1", "modelName": "m", "apiKeySecretRef": SECRET}
-    assert keys == {"llm/token": "sk"}
+    assert keys == {"secrets/llm/token": "sk"}
 
 
 def test_a_key_for_a_model_without_a_secret_gets_a_place_of_its_own() -> None:
     model, keys = map_one(VLLM, endpoints={"small": Endpoint("http://x/v1")}, api_keys={"small": "sk"})
     assert model["endpoint"]["apiKeySecretRef"] == {"name": "small", "key": "api-key"}
-    assert keys == {"small/api-key": "sk"}
+    assert keys == {"secrets/small/api-key": "sk"}
 
 
 def test_a_secret_without_a_key_is_told() -> None:
@@ -91,17 +92,46 @@ def test_a_key_that_would_leave_its_folder_is_refused() -> None:
     assert "apiKeySecretRef.key is .." in fault
 
 
+CERTIFIED: Body = {
+    "name": "small",
+    "endpoint": {**ENDPOINT["endpoint"], "caBundleRef": {"name": "company", "key": "root"}},
+}
+
+
+def test_declared_authorities_come_from_a_file() -> None:
+    model, files = map_one(CERTIFIED, ca_bundles={"small": "PEM"})
+    assert model == CERTIFIED
+    assert files == {"certificates/company/root": "PEM"}
+    [fault] = faults(CERTIFIED)
+    assert fault.endswith(
+        "takes its authorities from ConfigMap company: tell where they are, as --ca-bundle small=PATH"
+    )
+
+
+def test_authorities_go_with_the_endpoint_that_stands_in_if_it_has_a_certificate() -> None:
+    model, files = map_one(VLLM, endpoints={"small": Endpoint("https://x/v1")}, ca_bundles={"small": "PEM"})
+    assert model["endpoint"]["caBundleRef"] == {"name": "small", "key": "ca.crt"}
+    assert files == {"certificates/small/ca.crt": "PEM"}
+    plain, none = map_one(CERTIFIED, endpoints={"small": Endpoint("http://x/v1")})
+    assert plain["endpoint"] == {"url": "http://x/v1", "modelName": "m"}
+    assert none == {}
+    [fault] = faults(VLLM, endpoints={"small": Endpoint("http://x/v1")}, ca_bundles={"small": "PEM"})
+    assert "is asked over http" in fault
+
+
 def test_a_simulated_model_takes_no_endpoint_and_no_key() -> None:
     [fault] = faults(SIMULATED, endpoints={"small": Endpoint("http://x/v1")})
     assert "spec.models[small] is simulated: declare an endpoint in its place" in fault
     assert faults(SIMULATED, api_keys={"small": "sk"}) == (fault,)
+    assert faults(SIMULATED, ca_bundles={"small": "PEM"}) == (fault,)
 
 
 def test_an_option_for_no_model_is_refused() -> None:
-    wrong = {"endpoints": {"large": Endpoint("http://x/v1")}, "api_keys": {"huge": "sk"}}
+    wrong = {"endpoints": {"large": Endpoint("http://x/v1")}, "api_keys": {"huge": "sk"}, "ca_bundles": {"vast": "PEM"}}
     assert faults(ENDPOINT, **wrong) == (
         "--endpoint large: no Council has a model of that name",
         "--api-key huge: no Council has a model of that name",
+        "--ca-bundle vast: no Council has a model of that name",
     )
 
 
@@ -111,7 +141,7 @@ async def test_simulated_models_are_served_once_for_all_councils_that_declare_th
     client = ChatClient()
     async with serving(councils, RENDER) as servers:
         first, second = (servers.relocate(build_roster(one, RENDER).models, one) for one in councils)
-        probes = [await client.probe(address, None) for address in (*first, *second)]
+        probes = [await client.probe(address, Access()) for address in (*first, *second)]
     await client.close()
     assert first[0].base_url == second[0].base_url != second[1].base_url
     assert [probe.reason for probe in probes] == [None, None, None]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from deliberation.local.faults import BadInputError
-from deliberation.local.options import Endpoint, Options, read_api_keys, read_endpoints
+from deliberation.local.options import Endpoint, Options, read_api_keys, read_ca_bundles, read_endpoints
 
 
 def test_endpoints_are_read_with_and_without_a_model() -> None:
@@ -47,3 +47,12 @@ def test_a_place_without_a_key_is_refused(text: str) -> None:
 
 def test_keys_do_not_show() -> None:
     assert "sk-1234" not in repr(Options(api_keys={"a": "sk-1234"}))
+
+
+def test_authorities_come_from_files_and_must_be_certificates(tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\n")
+    assert read_ca_bundles((f"a={tmp_path / 'ca'}",)) == {"a": "-----BEGIN CERTIFICATE-----\n"}
+    for text in (f"a={tmp_path / 'key'}", "a=/nowhere/at/all", "a", "=x"):
+        with pytest.raises(BadInputError, match=r"no certificate in PEM|give NAME=PATH"):
+            read_ca_bundles((text,))

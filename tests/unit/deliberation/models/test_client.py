@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.models import client as client_module
 from deliberation.models.client import ChatClient
-from deliberation.protocol.chat import ChatRequest, Decisions, ModelError, Reply, ScoreQuestion
+from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply, ScoreQuestion
 from deliberation.protocol.messages import ModelAddress, Usage
 
 KEY = "sk-very-secret"
@@ -26,6 +26,10 @@ COMPLETION = {
 }
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def keyed(key: str | None) -> ReadAccess:
+    return lambda: Access(key)
 
 
 class FakeClock:
@@ -100,7 +104,7 @@ async def client(clock: FakeClock) -> AsyncIterator[ChatClient]:
 
 async def fail(client: ChatClient, server: FakeChatServer, clock: FakeClock, deadline_ms: int = 10_000) -> ModelError:
     with pytest.raises(ModelError) as failure:
-        await client.complete(server.address(), KEY, REQUEST, deadline_ms, clock)
+        await client.complete(server.address(), keyed(KEY), REQUEST, deadline_ms, clock)
     assert KEY not in str(failure.value)
     return failure.value
 
@@ -109,7 +113,7 @@ async def test_a_reply_carries_text_finish_reason_and_usage(
     client: ChatClient, server: FakeChatServer, clock: FakeClock
 ) -> None:
     server.answers = [says()]
-    reply = await client.complete(server.address(), KEY, REQUEST, 10_000, clock)
+    reply = await client.complete(server.address(), keyed(KEY), REQUEST, 10_000, clock)
     assert (reply.text, reply.finish_reason) == ("the answer", "stop")
     assert reply.usage == Usage(calls=1, prompt_tokens=10, cached_tokens=6, completion_tokens=4)
     assert server.requests[0].path == "/v1/chat/completions"
@@ -132,7 +136,7 @@ async def test_a_schema_is_given_where_servers_enforce_it(
     schema = {"type": "object", "properties": {"answer": {"enum": ["a", "b"]}}}
     request = ChatRequest(**{**vars(REQUEST), "schema": schema, "schema_name": "ballot"})
     server.answers = [says()]
-    await client.complete(server.address(), None, request, 10_000, clock)
+    await client.complete(server.address(), keyed(None), request, 10_000, clock)
     assert server.bodies[0]["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "ballot", "schema": schema, "strict": True},
@@ -144,7 +148,7 @@ async def test_an_answer_that_was_cut_off_passes_with_its_finish_reason(
     client: ChatClient, server: FakeChatServer, clock: FakeClock
 ) -> None:
     server.answers = [says(body={"choices": [{"message": {"content": "the ans"}, "finish_reason": "length"}]})]
-    reply = await client.complete(server.address(), None, REQUEST, 10_000, clock)
+    reply = await client.complete(server.address(), keyed(None), REQUEST, 10_000, clock)
     assert (reply.text, reply.finish_reason, reply.usage) == ("the ans", "length", Usage(calls=1))
 
 
@@ -153,7 +157,7 @@ async def test_a_server_in_trouble_is_asked_again_with_growing_pauses(
     client: ChatClient, server: FakeChatServer, clock: FakeClock, status: int
 ) -> None:
     server.answers = [says(status), says(status), says(status), says()]
-    reply = await client.complete(server.address(), None, REQUEST, 10_000, clock)
+    reply = await client.complete(server.address(), keyed(None), REQUEST, 10_000, clock)
     assert reply.usage.calls == 1
     assert clock.pauses == [0.25, 0.5, 1.0]
 
@@ -162,7 +166,7 @@ async def test_the_pause_that_a_server_asks_for_is_the_least(
     client: ChatClient, server: FakeChatServer, clock: FakeClock
 ) -> None:
     server.answers = [says(429, headers={"Retry-After": "3"}), says()]
-    await client.complete(server.address(), None, REQUEST, 10_000, clock)
+    await client.complete(server.address(), keyed(None), REQUEST, 10_000, clock)
     assert clock.pauses == [3.25]
 
 
@@ -172,7 +176,10 @@ async def test_a_pause_beyond_the_deadline_is_not_made(
     server.answers = [says(429, headers={"Retry-After": "60"})]
     error = await fail(client, server, clock)
     assert error.reason is AbstentionReason.MODEL_UNAVAILABLE
-    assert error.message == "Model small gave no answer before the deadline, after 1 tries: HTTP 429"
+    assert (
+        error.message
+        == "Model small gave no answer before the deadline, after 1 tries: HTTP 429, and asks to be left alone for 60 s"
+    )
     assert clock.pauses == []
 
 
@@ -293,7 +300,7 @@ async def test_a_cancelled_call_is_taken_back_from_the_server(
 
     server.answers = [hang]
     async with asyncio.timeout(60):
-        call = asyncio.create_task(client.complete(server.address(), None, REQUEST, 60_000, clock))
+        call = asyncio.create_task(client.complete(server.address(), keyed(None), REQUEST, 60_000, clock))
         await begun.wait()
         call.cancel()
         await ended.wait()
@@ -308,7 +315,7 @@ async def test_an_address_that_is_none_is_told_without_what_it_hides(
     client: ChatClient, server: FakeChatServer, clock: FakeClock, url: str, key: str | None
 ) -> None:
     with pytest.raises(ModelError) as failure:
-        await client.complete(server.address(base_url=url), key, REQUEST, 1_000, clock)
+        await client.complete(server.address(base_url=url), keyed(key), REQUEST, 1_000, clock)
     assert "hidden" not in failure.value.message
     assert KEY not in failure.value.message
 
@@ -317,14 +324,14 @@ async def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(
     client: ChatClient, server: FakeChatServer, clock: FakeClock
 ) -> None:
     with pytest.raises(ModelError) as failure:
-        await client.complete(server.address(), f"{KEY}\r\nX: y", REQUEST, 1_000, clock)
+        await client.complete(server.address(), keyed(f"{KEY}\r\nX: y"), REQUEST, 1_000, clock)
     assert failure.value.reason is AbstentionReason.REFUSED_BY_SERVER
     assert KEY not in failure.value.message
 
 
 async def test_a_probe_finds_the_model(client: ChatClient, server: FakeChatServer) -> None:
     server.answers = [says(body={"data": [{"id": "other"}, {"id": "qwen"}]})]
-    result = await client.probe(server.address(), KEY)
+    result = await client.probe(server.address(), Access(KEY))
     assert (result.name, result.reason) == ("small", None)
     assert server.requests[0].path == "/v1/models"
     assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
@@ -351,16 +358,31 @@ async def test_a_probe_tells_what_is_wrong(
     reason: Reason,
     words: str,
 ) -> None:
-    monkeypatch.setattr(client_module, "PROBE_SECONDS", 0.2)
+    if answer is says_nothing:
+        monkeypatch.setattr(client_module, "PROBE_SECONDS", 0.2)
     server.answers = [answer]
-    result = await client.probe(server.address(), KEY)
+    result = await client.probe(server.address(), Access(KEY))
     assert result.reason == reason
     assert words in result.message
     assert KEY not in result.message
 
 
+async def test_a_server_that_is_asked_too_often_is_there(client: ChatClient, server: FakeChatServer) -> None:
+    server.answers = [says(429, headers={"Retry-After": "60"})]
+    assert (await client.probe(server.address(), Access(KEY))).reason is None
+
+
+async def test_a_moment_to_come_back_at_is_heeded(client: ChatClient, server: FakeChatServer, clock: FakeClock) -> None:
+    server.answers = [says(503, headers={"Retry-After": "Sun, 22 Nov 2020 12:00:30 GMT"}), says()]
+    await client.complete(server.address(), keyed(None), REQUEST, 10_000, clock)
+    server.answers = [says(503, headers={"Retry-After": "Sun, 22 Nov 2999 12:00:30 GMT"})]
+    error = await fail(client, server, clock)
+    assert "and asks to be left alone for" in error.message
+    assert clock.pauses == [0.25]
+
+
 async def test_a_probe_of_nobody_tells_so(client: ChatClient, server: FakeChatServer, unused_tcp_port: int) -> None:
-    result = await client.probe(server.address(base_url=f"http://127.0.0.1:{unused_tcp_port}"), None)
+    result = await client.probe(server.address(base_url=f"http://127.0.0.1:{unused_tcp_port}"), Access())
     assert result.reason == Reason.ENDPOINT_UNREACHABLE
     assert "nothing listens" in result.message
 
@@ -380,7 +402,7 @@ DECIDED = {
 class TestDecisions:
     async def test_the_answers_are_a_ballot(self, client: ChatClient, server: FakeChatServer, clock: FakeClock) -> None:
         server.answers = [says(503), says(body=DECIDED)]
-        reply = await client.complete(server.address(), KEY, DECIDING, 10_000, clock)
+        reply = await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
         assert reply == Reply('{"A": {"clarity": 2}}', "stop", usage_of_decisions(), decided=True)
         assert [request.path for request in server.requests] == ["/v1/decisions"] * 2
         assert server.bodies[1]["input"] == "the answers"
@@ -391,7 +413,7 @@ class TestDecisions:
         server.answers = [says(body=DECIDED)]
         asked = tuple(ScoreQuestion("A", f"c-{number}", "How?", ("bad", "good")) for number in range(33))
         request = replace(REQUEST, decisions=Decisions("the answers", asked))
-        reply = await client.complete(server.address(), KEY, request, 10_000, clock)
+        reply = await client.complete(server.address(), keyed(KEY), request, 10_000, clock)
         assert (reply.usage.calls, reply.usage.prompt_tokens) == (2, 60)
 
     @pytest.mark.parametrize("status", [404, 405, 501])
@@ -400,7 +422,7 @@ class TestDecisions:
     ) -> None:
         server.answers = [says(status, {}), says()]
         for _ in range(2):
-            reply = await client.complete(server.address(), KEY, DECIDING, 10_000, clock)
+            reply = await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
             assert (reply.text, reply.decided) == ("the answer", False)
         chat = "/v1/chat/completions"
         assert [request.path for request in server.requests] == ["/v1/decisions", chat, chat]
@@ -409,9 +431,9 @@ class TestDecisions:
         self, client: ChatClient, server: FakeChatServer, clock: FakeClock
     ) -> None:
         server.answers = [says(501, {}), says(), says(body=DECIDED)]
-        await client.complete(server.address(), KEY, DECIDING, 10_000, clock)
+        await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
         other = server.address(model_name="llama")
-        assert (await client.complete(other, KEY, DECIDING, 10_000, clock)).decided
+        assert (await client.complete(other, keyed(KEY), DECIDING, 10_000, clock)).decided
 
     @pytest.mark.parametrize(
         ("status", "reason"),
@@ -426,7 +448,7 @@ class TestDecisions:
     ) -> None:
         server.answers = [says(status, {})]
         with pytest.raises(ModelError) as failure:
-            await client.complete(server.address(), KEY, DECIDING, 10_000, clock)
+            await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
         assert failure.value.reason is reason
 
 

@@ -24,6 +24,12 @@ def test_seats_that_failed_together_come_back_apart() -> None:
     assert choose_pause_seconds(3, None, 1.0) == 1.0
 
 
+@given(st.text())
+def test_whatever_a_header_says_asks_for_no_less_than_nothing(value: str) -> None:
+    seconds = read_retry_after(value)
+    assert seconds is None or seconds >= 0
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -38,6 +44,10 @@ def test_seats_that_failed_together_come_back_apart() -> None:
         ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
         ("Sun, 22 Nov 2026 12:00:30", 30.0),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2026 13:00:30 +0100", 30.0),
+        ("Sun, 22 Nov 2026 12:00:30 +9999", None),
+        ("Sunday, 22-Nov-26 12:00:30 GMT", 30.0),
+        ("Sun Nov 22 12:00:30 2026", 30.0),
     ],
 )
 def test_retry_after_is_read(value: str | None, seconds: float | None) -> None:

@@ -12,7 +12,7 @@ from deliberation.bus.port import MessageTooLargeError
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
-from deliberation.protocol.chat import ChatRequest, ModelError, Reply
+from deliberation.protocol.chat import ChatRequest, ModelError, ReadAccess, Reply
 from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Stage, Task, Usage
 from deliberation.protocol.subjects import Run
 from deliberation.runner.clock import Clock
@@ -152,11 +152,11 @@ class ChatInTurn(FakeChat):
         self._replies = list(replies)
 
     async def complete(
-        self, address: ModelAddress, api_key: str | None, request: ChatRequest, deadline_ms: int, clock: Clock
+        self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
     ) -> Reply:
         reply = self._replies.pop(0)
         self.error, self.text = (reply, "") if isinstance(reply, ModelError) else (None, reply)
-        return await super().complete(address, api_key, request, deadline_ms, clock)
+        return await super().complete(address, read_access, request, deadline_ms, clock)
 
 
 SCORES = {"correctness": 3, "completeness": 4, "clarity": 5}

@@ -17,6 +17,7 @@ from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.prefix_cache import BLOCK_TOKENS
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.prompts.shared import shared_prompt
+from deliberation.protocol.chat import Access
 from deliberation.protocol.messages import ModelAddress, SeatTask, Stage
 from unit.deliberation.models.simulated.test_prompts import build_task
 
@@ -102,7 +103,7 @@ async def test_seats_of_one_run_share_what_comes_first_in_their_prompts(serve: S
     replies = []
     for seat in seats:
         request = build_request(task, Standing(), Ask(Stage.PROPOSE, seat.id))
-        replies.append(await chat.complete(address, None, request, 60_000, StoppedClock()))
+        replies.append(await chat.complete(address, Access, request, 60_000, StoppedClock()))
     await chat.close()
     assert replies[0].usage.cached_tokens == 0
     for reply in replies[1:]:
@@ -155,9 +156,11 @@ async def test_the_client_of_seats_can_probe_it(serve: Serve) -> None:
     client = await serve(api_key="secret")
     address = ModelAddress(name="small", base_url=str(client.make_url("/v1")), model_name="simulated")
     chat = ChatClient()
-    assert (await chat.probe(address, "secret")).reason is None
-    assert (await chat.probe(address, None)).reason == "Unauthorized"
-    assert (await chat.probe(address.model_copy(update={"model_name": "qwen"}), "secret")).reason == "ModelNotServed"
+    assert (await chat.probe(address, Access("secret"))).reason is None
+    assert (await chat.probe(address, Access())).reason == "Unauthorized"
+    assert (
+        await chat.probe(address.model_copy(update={"model_name": "qwen"}), Access("secret"))
+    ).reason == "ModelNotServed"
     await chat.close()
 
 
