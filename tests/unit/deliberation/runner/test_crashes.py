@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from deliberation.aggregation.plurality import is_probably_decided
+from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.memory import MemoryBus
 from deliberation.engine.fold import fold
+from deliberation.engine.majority import is_unassailable
 from deliberation.engine.report import Report, report
 from deliberation.engine.standing import Standing
 from deliberation.engine.usage import tell_usage
+from deliberation.engine.votes import list_votes
 from deliberation.protocol.messages import LedgerEntry, Outcome, Task
 from deliberation.protocol.subjects import Run
 from deliberation.runner.driver import Driver
@@ -84,6 +88,7 @@ def result_of(task: Task, standing: Standing) -> Report:
 
 
 STOPPING = "vote that stops"
+SURE = "vote that stops when it is sure enough"
 
 
 async def test_a_vote_that_stops_early_has_its_winner_whenever_it_is_killed(tmp_path: Path) -> None:
@@ -98,7 +103,20 @@ async def test_a_vote_that_stops_early_has_its_winner_whenever_it_is_killed(tmp_
         assert result.answer == wanted.answer
 
 
-@pytest.mark.parametrize("name", sorted(TASKS.keys() - {STOPPING}))
+async def test_a_vote_that_stops_when_it_is_sure_enough_is_so_whenever_it_is_killed(tmp_path: Path) -> None:
+    """Who is quicker after the restart may decide who wins, by this rule; that it was sure does not depend on it."""
+    task = TASKS[SURE]
+    _, entries = await run_through(task, tmp_path)
+    for writes in range(entries):
+        standing, _, _ = await run_and_kill(task, writes, tmp_path)
+        spared = [ask for ask, one in standing.abstentions.items() if one.reason is AbstentionReason.NOT_NEEDED]
+        votes = list_votes(task, standing.proposals)
+        assert standing.verdict is not None
+        assert standing.verdict.outcome is Outcome.SUCCEEDED
+        assert is_unassailable(task, standing, spared) or is_probably_decided(votes, task.answer)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - {STOPPING, SURE}))
 async def test_killed_after_any_write_a_run_ends_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     task = TASKS[name]
     expected, entries = await run_through(task, tmp_path)
