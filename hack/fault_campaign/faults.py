@@ -114,7 +114,8 @@ def kill_process(pattern: str, *, everywhere: bool = False) -> Callable[[Target]
 
 
 def _processes(kubectl: Kubectl, pod: str, pattern: str) -> list[str]:
-    return kubectl.run("exec", pod, "--", "bash", "-c", f"pgrep --full '{pattern}' | grep -vx $$ || true").split()
+    list_them = f"pgrep --full '{pattern}' | grep -vx $$ || true"
+    return patiently(lambda: kubectl.run("exec", pod, "--", "bash", "-c", list_them)).split()
 
 
 def cut(where: Where, *others: Where) -> Callable[[Target], None]:
