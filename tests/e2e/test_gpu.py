@@ -12,8 +12,10 @@ from demonstration.kubectl import Body, Kubectl
 from e2e.scene import (
     await_condition,
     council,
+    install_operator,
+    remove_operator,
 )
-from fakes.fake_device_plugin import CONFIG_MAP, NAMESPACE, FakeDevicePlugin
+from fakes.fake_device_plugin import CONFIG_LABEL, CONFIG_MAP, NAMESPACE, FakeDevicePlugin
 
 MODEL = "fake/simulated"
 WHOLE_GPUS = {"default": "version: v1\n"}
@@ -111,6 +113,48 @@ def test_two_models_on_one_gpu_start_one_after_the_other(plugin: FakeDevicePlugi
     first, second = sorted(server_pods(namespace), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
     assert (first["spec"]["nodeName"], second["spec"]["nodeName"]) == (node, node)
     assert time_of(second["metadata"]["creationTimestamp"]) >= ready_time(first)
+
+
+def test_the_operator_divides_selected_nodes_itself_and_restores_them_when_it_is_removed(
+    plugin: FakeDevicePlugin, cluster: Kubectl, namespace: Kubectl
+) -> None:
+    chosen, foreign = plugin.nodes
+    selector = {"councils.dev/e2e-shared": "yes"}
+    for node in plugin.nodes:
+        cluster.run("label", "node", node, "councils.dev/e2e-shared=yes")
+    plugin.label(foreign, "default")
+    try:
+        install_operator(cluster, gpuSharing={"manage": True, "nodeSelector": selector, "slicesPerGPU": 4})
+        namespace.apply(council("served", model=on_a_slice()))
+        await_condition(namespace, "councils", "served", "ModelsAvailable", "True")
+        assert [pod["spec"]["nodeName"] for pod in server_pods(namespace)] == [chosen]
+        assert config_label(cluster, chosen) == "council-time-slicing-4"
+        assert config_label(cluster, foreign) == "default"
+        events = cluster.within("default").find_all("events")
+        told = {(one["involvedObject"]["name"], one["reason"]) for one in events}
+        assert (chosen, "GPUsDivided") in told
+        assert (foreign, "GPUsDivided") not in told
+
+        namespace.run("delete", "councils", "--all", "--wait", "--timeout=180s", seconds=190)
+        remove_operator(cluster)
+        assert config_label(cluster, chosen) is None
+        assert config_label(cluster, foreign) == "default"
+        config = cluster.within(NAMESPACE).find("configmaps", CONFIG_MAP)
+        assert config
+        assert "council-time-slicing-4" not in config["data"]
+        assert "default" in config["data"]
+    finally:
+        install_operator(cluster)
+        for node in plugin.nodes:
+            cluster.run("label", "node", node, "councils.dev/e2e-shared-")
+        plugin.label(foreign, None)
+
+
+def config_label(cluster: Kubectl, node: str) -> str | None:
+    body = cluster.find("nodes", node)
+    assert body
+    label: str | None = body["metadata"]["labels"].get(CONFIG_LABEL)
+    return label
 
 
 def live_servers(namespace: Kubectl) -> list[str]:
