@@ -43,7 +43,7 @@ def settings_in(folder: Path) -> Settings:
 async def work(url: str, folder: Path) -> None:
     """Be the driver: take tasks until this process is ended."""
     settings, clock = settings_in(folder), SystemClock()
-    bus = await connect(url, user=USER, password_file=settings.bus_password_file, name="driver")
+    bus = await connect(url, login=settings.bus_login, name="driver")
     seats = SeatsInProcess(Seat(bus, ChatClient(), settings.secrets_dir, clock))
     await Desk(NAMESPACE, RUNNER, bus, seats, clock, PLACES).run()
 

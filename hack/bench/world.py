@@ -14,6 +14,9 @@ import aiohttp
 import nats
 from nats.aio.client import Client
 
+from deliberation.bus.login import CredentialsLogin
+from deliberation.protocol.authority import Authority
+from deliberation.protocol.permissions import OPERATOR_USER
 from demonstration.kubectl import API_OF, Body, Kubectl
 
 SYSTEM = "council-system"
@@ -69,13 +72,14 @@ async def api_server(kubectl: Kubectl) -> AsyncIterator[ApiServer]:
 
 @asynccontextmanager
 async def bus(kubectl: Kubectl) -> AsyncIterator[Client]:
-    """Yield a connection to the chart's NATS, as the operator."""
+    """Yield a connection to the chart's NATS, as the operator in the account of the namespace."""
     system = kubectl.within(SYSTEM)
-    secret = system.find("secrets", "council-operator-bus") or {"data": {"operator-password": ""}}
-    password = base64.b64decode(secret["data"]["operator-password"]).decode()
+    secret = system.find("secrets", "council-operator-bus") or {"data": {"authority-key": ""}}
+    authority = Authority(base64.b64decode(secret["data"]["authority-key"]))
+    login = CredentialsLogin(OPERATOR_USER, authority.operator(kubectl.namespace))
     command = ("port-forward", "service/council-operator-nats", ":4222")
     async with _running(system, *command, ready=r"Forwarding from (127\.0\.0\.1:\d+)") as address:
-        client = await nats.connect(f"nats://{address}", user="operator", password=password)
+        client = await nats.connect(f"nats://{address}", **login.build_options())
         try:
             yield client
         finally:

@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import kopf
 from aiohttp import web
 
 from council_operator import dividing
+from council_operator.apply.trust import write_trust
 from council_operator.dividing import Divider
 from council_operator.handlers import watch
 from council_operator.http import build_application
 from council_operator.kube.client import KubernetesClient
-from council_operator.kube.port import KubernetesError
+from council_operator.kube.port import Kubernetes, KubernetesError
 from council_operator.loops import Again, Key, Loops, Settled
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
@@ -24,8 +26,9 @@ from council_operator.settings import Settings
 from council_operator.steps import build_steps
 from council_operator.telemetry import BUS_CONNECTED, OBJECTS
 from council_operator.wakes import Wakes
-from deliberation.bus.jetstream import JetStreamBus, connect
-from deliberation.bus.port import BusUnavailableError
+from deliberation.bus.jetstream import connect
+from deliberation.bus.namespaced import connect_namespaced
+from deliberation.bus.port import Bus, BusUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ class Runtime:
     """Everything that runs in the operator's process, between start and stop."""
 
     kubernetes: KubernetesClient
-    bus: JetStreamBus
+    bus: Bus
     loops: Loops
     wakes: Wakes
     site: web.AppRunner
@@ -54,13 +57,7 @@ class Runtime:
         """Connect, and be ready for events. A bus that is down is waited for in the background."""
         kubernetes = await KubernetesClient.connect()
         bus_lost = asyncio.Event()
-        bus = await connect(
-            settings.bus_url,
-            user=settings.bus_user,
-            password_file=settings.bus_password_file,
-            name="council-operator",
-            on_state=lambda _state: bus_lost.set(),
-        )
+        bus = await _connect_bus(settings, lambda _state: bus_lost.set())
         loops = Loops()
         wakes = Wakes(loops.wake, time.monotonic, settings.render)
         probes = Probes(bus, time.monotonic)
@@ -83,7 +80,7 @@ class Runtime:
         await web.TCPSite(site, port=settings.http_port).start()
         logger.info("health and metrics on port %d", settings.http_port)
         await _fill_queues(kubernetes, wakes.queues, settings.watch_namespaces)
-        follow = asyncio.create_task(_follow_bus(bus, wakes, bus_lost), name="follow the bus")
+        follow = asyncio.create_task(_follow_bus(settings, kubernetes, bus, wakes, bus_lost), name="follow the bus")
         return cls(kubernetes, bus, loops, wakes, site, settings.reads_nodes, (follow,))
 
     async def stop(self) -> None:
@@ -124,13 +121,34 @@ def _begin_with_divider(loops: Loops, reconciler: Reconciler, divider: Divider) 
     loops.begin(reconcile, report)
 
 
-async def _follow_bus(bus: JetStreamBus, wakes: Wakes, bus_changed: asyncio.Event) -> None:
+async def _connect_bus(settings: Settings, on_state: Callable[[str], None]) -> Bus:
+    """Return the bus: one of our own, with an account for each namespace, or one that others run."""
+    authority, name = settings.render.bus_authority, "council-operator"
+    if authority:
+        return await connect_namespaced(settings.bus_url, authority, tls=settings.bus_tls, name=name, on_state=on_state)
+    return await connect(settings.bus_url, login=settings.bus_login, tls=settings.bus_tls, name=name, on_state=on_state)
+
+
+async def _make_trusted(settings: Settings, kubernetes: Kubernetes) -> None:
+    """Tell a server of our own whom to trust. One that knows already works on, also when that fails."""
+    authority, config_map = settings.render.bus_authority, settings.bus_config_map
+    if authority and config_map:
+        try:
+            await write_trust(authority, config_map, kubernetes)
+        except KubernetesError as error:
+            logger.warning("NATS could not be told whom to trust: %s", error)
+
+
+async def _follow_bus(
+    settings: Settings, kubernetes: Kubernetes, bus: Bus, wakes: Wakes, bus_changed: asyncio.Event
+) -> None:
     """Keep the streams there and the subscriptions alive; look at everything whenever the bus comes or goes."""
     subscribed = False
     while True:
         bus_changed.clear()
+        await _make_trusted(settings, kubernetes)
         try:
-            await bus.ensure_streams()
+            await bus.ensure_streams(settings.bus_replicas)
             if not subscribed:
                 await bus.watch_ledger(wakes.ledger_grew)
                 await bus.watch_heartbeats(wakes.runner_beat)

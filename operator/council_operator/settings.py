@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from council_operator.plan.settings import GpuDivision, Images, RenderSettings, Resources
+from deliberation.bus.login import Login, NoLogin, PasswordLogin, Tls
+from deliberation.protocol.authority import LEAST_SECRET_CHARACTERS, Authority
 
 
 class SettingsError(Exception):
@@ -17,12 +19,16 @@ class Settings:
     """What the chart sets.
 
     `watch_namespaces` empty means the whole cluster. Files are named rather than contents, so that a rotated Secret is
-    read anew when the bus reconnects. `reads_nodes` tells whether the chart lets us watch nodes.
+    read anew when the bus reconnects. `reads_nodes` tells whether the chart lets us watch nodes. `bus_login` is for a
+    bus that others run; on one of our own, `render.bus_authority` makes accounts, and `bus_config_map` (namespace and
+    name) is where its server is told whom to trust. `bus_replicas`: how many servers keep each stream.
     """
 
     bus_url: str
-    bus_user: str | None
-    bus_password_file: Path | None
+    bus_login: Login
+    bus_tls: Tls | None
+    bus_config_map: tuple[str, str] | None
+    bus_replicas: int
     watch_namespaces: tuple[str, ...]
     http_port: int
     reads_nodes: bool
@@ -36,11 +42,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         SettingsError: a setting is missing or unusable.
     """
     bus_url = _require(environment, "COUNCIL_BUS_URL")
-    password_file = environment.get("COUNCIL_BUS_PASSWORD_FILE")
+    authority = _authority(environment)
     return Settings(
         bus_url=bus_url,
-        bus_user=environment.get("COUNCIL_BUS_USER") or None,
-        bus_password_file=Path(password_file) if password_file else None,
+        bus_login=_login(environment),
+        bus_tls=_tls(environment),
+        bus_config_map=_config_map(environment),
+        bus_replicas=_number(environment, "COUNCIL_BUS_REPLICAS", 1, "a whole number of servers"),
         watch_namespaces=_names(environment, "COUNCIL_WATCH_NAMESPACES"),
         http_port=_port(environment),
         reads_nodes=environment.get("COUNCIL_READS_NODES") == "true",
@@ -56,10 +64,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             ),
             bus_url=environment.get("COUNCIL_RUNNER_BUS_URL") or bus_url,
             bus_user=environment.get("COUNCIL_RUNNER_BUS_USER") or "",
-            bus_password=_read_text(environment, "COUNCIL_RUNNER_BUS_PASSWORD_FILE"),
+            bus_password="" if authority else _read_text(environment, "COUNCIL_RUNNER_BUS_PASSWORD_FILE"),
+            bus_authority=authority,
+            bus_ca=_read_text(environment, "COUNCIL_BUS_CA_FILE") if environment.get("COUNCIL_BUS_CA_FILE") else "",
+            bus_server_name=environment.get("COUNCIL_BUS_SERVER_NAME", ""),
             derivation_key=_read_text(environment, "COUNCIL_DERIVATION_KEY_FILE").encode(),
             runner=_resources(environment, "COUNCIL_RUNNER_RESOURCES", RenderSettings.runner),
-            gpu_overhead_mib=_mebibytes(environment, "COUNCIL_GPU_OVERHEAD_MIB", RenderSettings.gpu_overhead_mib),
+            gpu_overhead_mib=_number(
+                environment, "COUNCIL_GPU_OVERHEAD_MIB", RenderSettings.gpu_overhead_mib, "a whole number of MiB"
+            ),
             gpu_division=read_gpu_division(environment),
         ),
     )
@@ -114,10 +127,36 @@ def _resources(environment: Mapping[str, str], name: str, default: Resources) ->
         raise SettingsError(f"{name} must be JSON with requests and limits of cpu and memory") from error
 
 
-def _mebibytes(environment: Mapping[str, str], name: str, default: int) -> int:
+def _login(environment: Mapping[str, str]) -> Login:
+    user, file = environment.get("COUNCIL_BUS_USER"), environment.get("COUNCIL_BUS_PASSWORD_FILE")
+    return PasswordLogin(user, Path(file)) if user and file else NoLogin()
+
+
+def _tls(environment: Mapping[str, str]) -> Tls | None:
+    file, server_name = environment.get("COUNCIL_BUS_CA_FILE"), environment.get("COUNCIL_BUS_SERVER_NAME")
+    return Tls(Path(file) if file else None, server_name or None) if file or server_name else None
+
+
+def _authority(environment: Mapping[str, str]) -> Authority | None:
+    name = "COUNCIL_BUS_AUTHORITY_KEY_FILE"
+    if not environment.get(name):
+        return None
+    key = _read_text(environment, name).encode()
+    if len(key) < LEAST_SECRET_CHARACTERS:
+        raise SettingsError(f"{name}: the key has {len(key)} characters: it must have {LEAST_SECRET_CHARACTERS}")
+    return Authority(key)
+
+
+def _config_map(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the namespace and the name of the NATS server's ConfigMap, given with a slash between."""
+    namespace, _, name = environment.get("COUNCIL_BUS_CONFIG_MAP", "").partition("/")
+    return (namespace, name) if name else None
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, what: str) -> int:
     text = environment.get(name) or str(default)
     if not text.isdecimal():
-        raise SettingsError(f"{name} is {text!r}: it must be a whole number of MiB")
+        raise SettingsError(f"{name} is {text!r}: it must be {what}")
     return int(text)
 
 

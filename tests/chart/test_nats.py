@@ -1,28 +1,35 @@
-"""The chart's NATS starts from its configuration, knows its two users, and keeps what it is told to keep."""
+"""The chart's NATS starts from its configuration, trusts the operator, and keeps what it is told to keep."""
 
 import asyncio
 import base64
 import json
-import os
 import re
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
-from nats.aio.client import Client
 
 from chart.rendering import CHART, Objects, RenderError, pod_specs, render
+from council_operator.apply import trust
+from deliberation.bus.jetstream import connect
+from deliberation.bus.login import CredentialsLogin
+from deliberation.bus.namespaced import connect_namespaced
 from deliberation.protocol import permissions, streams
+from deliberation.protocol.authority import Authority, period_of
+from deliberation.protocol.messages import Cancel
+from deliberation.protocol.subjects import Run
 
 NATS_SERVER = Path(sys.executable).with_name("nats-server")
 FIRST_CONNECTION_SECONDS = 10
 
 
-def password(objects: Objects, key: str) -> str:
-    return base64.b64decode(objects["Secret", "council-operator-bus"]["data"][key]).decode()
+def authority_of(objects: Objects) -> Authority:
+    return Authority(base64.b64decode(objects["Secret", "council-operator-bus"]["data"]["authority-key"]))
 
 
 @asynccontextmanager
@@ -30,14 +37,10 @@ async def server(objects: Objects, folder: Path) -> AsyncIterator[str]:
     """Run the real nats-server with the rendered configuration on a free port of loopback; yield its address."""
     config = folder / "nats.conf"
     rendered = objects["ConfigMap", "council-operator-nats"]["data"]["nats.conf"]
-    config.write_text(rendered.replace("store_dir: /data", f"store_dir: {folder}/store"))
+    config.write_text(rendered.replace("/data", f"{folder}/data").replace("/etc/nats-tls", f"{folder}/tls"))
+    (folder / trust.FILE).write_text(authority_of(objects).server_settings)
     process = await asyncio.create_subprocess_exec(
         *(str(NATS_SERVER), "--config", str(config), "--addr", "127.0.0.1", "--port", "-1", "--http_port", "-1"),
-        env={
-            **os.environ,
-            "OPERATOR_PASSWORD": password(objects, "operator-password"),
-            "RUNNER_PASSWORD": password(objects, "runner-password"),
-        },
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr
@@ -56,49 +59,50 @@ async def server(objects: Objects, folder: Path) -> AsyncIterator[str]:
         await process.communicate()
 
 
-async def connect(address: str, user: str, secret: str) -> Client:
-    return await nats.connect(address, user=user, password=secret, allow_reconnect=False, connect_timeout=5)
-
-
-async def test_the_server_starts_and_knows_both_users(defaults: Objects, tmp_path: Path) -> None:
+async def test_the_server_starts_and_lets_the_operator_make_accounts(defaults: Objects, tmp_path: Path) -> None:
+    authority = authority_of(defaults)
     async with server(defaults, tmp_path) as address:
-        for user in ("operator", "runner"):
-            client = await connect(address, user, password(defaults, f"{user}-password"))
-            await client.close()
-        operator = await connect(address, "operator", password(defaults, "operator-password"))
-        account = await operator.jetstream().account_info()
-        assert account.streams == 0
-        assert operator.max_payload == streams.SERVER_MAX_PAYLOAD_BYTES
-        await operator.close()
-
-
-async def test_the_runner_may_write_ledgers_but_not_make_streams(defaults: Objects, tmp_path: Path) -> None:
-    refusals: asyncio.Queue[str] = asyncio.Queue()
-
-    async def note(error: Exception) -> None:
-        refusals.put_nowait(str(error))
-
-    async with server(defaults, tmp_path) as address:
-        secret = password(defaults, "runner-password")
-        runner = await nats.connect(address, user="runner", password=secret, allow_reconnect=False, error_cb=note)
-        await runner.publish("council.v1.team.ledger.uid.1.start")
-        await runner.publish(f"$JS.API.STREAM.CREATE.{streams.LEDGER.name}")
-        async with asyncio.timeout(FIRST_CONNECTION_SECONDS):
-            first = await refusals.get()
+        bus = await connect_namespaced(address, authority, name="operator")
+        await bus.ensure_task_consumer("team-a", "runner-1")
+        login = CredentialsLogin("runner", authority.runner("team-a", period_of(time.time_ns() // 1_000_000)))
+        runner = await connect(address, login=login, name="runner")
+        assert await runner.publish_entry(Run("team-a", "uid"), Cancel())
+        assert len(await bus.read_ledger(Run("team-a", "uid"))) == 1
+        client = await nats.connect(address, **CredentialsLogin("system", authority.system()).build_options())
+        assert client.max_payload == streams.SERVER_MAX_PAYLOAD_BYTES
+        await client.close()
         await runner.close()
-    assert "permissions violation" in first.lower()
-    assert "stream.create" in first.lower()
+        await bus.close()
 
 
-async def test_a_wrong_password_is_refused(defaults: Objects, tmp_path: Path) -> None:
-    credentials = json.dumps({"user": "operator", "pass": password(defaults, "runner-password")})
+async def test_nobody_gets_in_without_credentials(defaults: Objects, tmp_path: Path) -> None:
     async with server(defaults, tmp_path) as address:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
         assert (await reader.readline()).startswith(b"INFO")
-        writer.write(f"CONNECT {credentials}\r\n".encode())
+        writer.write(b'CONNECT {"user": "operator", "pass": "operator"}\r\n')
         assert await reader.readline() == b"-ERR 'Authorization Violation'\r\n"
         writer.close()
         await writer.wait_closed()
+
+
+async def test_the_server_never_holds_a_secret(defaults: Objects) -> None:
+    """The key is the operator's alone: the server has only what is public, and its pod mounts no Secret."""
+    spec = defaults["StatefulSet", "council-operator-nats"]["spec"]["template"]["spec"]
+    assert "council-operator-bus" not in json.dumps(spec)
+    key = base64.b64decode(defaults["Secret", "council-operator-bus"]["data"]["authority-key"]).decode()
+    assert key not in authority_of(defaults).server_settings
+
+
+def test_the_server_waits_for_what_the_operator_may_write(defaults: Objects) -> None:
+    items = volumes(defaults)["config"]["configMap"]["items"]
+    assert {item["key"] for item in items} == {"nats.conf", trust.FILE}
+    (rule,) = defaults["Role", "council-operator-nats"]["rules"]
+    assert rule == {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["council-operator-nats"],
+        "verbs": ["patch"],
+    }
 
 
 def test_the_runner_has_the_permissions_that_the_protocol_declares() -> None:
@@ -125,7 +129,7 @@ def test_data_survives_the_pod_unless_told_otherwise(defaults: Objects) -> None:
     assert not [kind for kind, _ in own if kind == "PersistentVolumeClaim"]
 
 
-def volumes(objects: Objects) -> dict[str, object]:
+def volumes(objects: Objects) -> dict[str, Any]:
     spec = objects["StatefulSet", "council-operator-nats"]["spec"]["template"]["spec"]
     return {volume.pop("name"): volume for volume in [dict(volume) for volume in spec["volumes"]]}
 
@@ -158,6 +162,8 @@ def test_an_external_nats_takes_its_place() -> None:
         (EXTERNAL[::2], "bus.url: with nats.enabled=false give the address"),
         (("bus.url=nats://elsewhere:4222",), "bus.url: set it only with nats.enabled=false"),
         (("bus.url=http://elsewhere",), "does not match pattern"),
+        (("bus.replicas=3",), "bus.replicas: the chart's own NATS is one server"),
+        (("bus.replicas=2",), "value must be one of 1, 3, 5"),
         (("watchNamespaces={Team A}",), "does not match pattern"),
         (("nats.persistence.size=5GB",), "does not match pattern"),
         (("nats.persistance.enabled=false",), "additional properties 'persistance' not allowed"),
@@ -169,8 +175,6 @@ def test_unusable_values_are_refused(settings: tuple[str, ...], message: str) ->
         render(*settings)
 
 
-def test_secrets_are_new_for_each_release_and_start_with_a_letter(defaults: Objects) -> None:
-    other = render()
-    for key in ("operator-password", "runner-password"):
-        assert password(defaults, key) != password(other, key)
-        assert password(defaults, key)[0].isalpha()
+def test_keys_are_new_for_each_release(defaults: Objects) -> None:
+    assert len(authority_of(defaults).secret) == 48
+    assert authority_of(defaults).secret != authority_of(render()).secret

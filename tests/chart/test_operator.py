@@ -9,6 +9,7 @@ import pytest
 from chart.rendering import NAMESPACE, Objects, RenderError, pod_specs, render
 from council_operator.plan.settings import GpuDivision, RenderSettings
 from council_operator.settings import Settings, read_gpu_division, read_settings
+from deliberation.bus.login import PasswordLogin, Tls
 
 MANAGED = ("gpuSharing.manage=true", "gpuSharing.nodeSelector.pool=shared")
 
@@ -37,14 +38,15 @@ def settings_of(objects: Objects, folder: Path) -> Settings:
 def test_environment_is_what_the_operator_reads(defaults: Objects, tmp_path: Path) -> None:
     settings = settings_of(defaults, tmp_path)
     assert settings.bus_url == "nats://council-operator-nats.council-system.svc:4222"
-    assert settings.bus_user == "operator"
-    assert settings.bus_password_file is not None
-    assert len(settings.bus_password_file.read_text()) == 40
+    assert settings.render.bus_authority is not None
+    assert len(settings.render.bus_authority.secret) == 48
+    assert settings.bus_config_map == ("council-system", "council-operator-nats")
+    assert settings.bus_tls is None
+    assert settings.bus_replicas == 1
     assert settings.watch_namespaces == ()
     assert settings.http_port == 8080
     assert settings.render.images.runner == "council-operator/runner:0.1.0"
     assert settings.render.bus_user == "runner"
-    assert settings.render.bus_password != settings.bus_password_file.read_text()
     assert len(settings.render.derivation_key) == 48
     assert settings.render.runner == RenderSettings.runner
     assert settings.render.gpu_overhead_mib == RenderSettings.gpu_overhead_mib
@@ -67,6 +69,28 @@ def test_runners_may_reach_the_bus_by_another_address(tmp_path: Path) -> None:
     settings = settings_of(render("bus.runnerUrl=tls://bus.example:4222"), tmp_path)
     assert settings.render.bus_url == "tls://bus.example:4222"
     assert settings.bus_url == "nats://council-operator-nats.council-system.svc:4222"
+
+
+def test_a_bus_of_others_is_logged_in_to_by_password_and_trusted_by_its_authorities(tmp_path: Path) -> None:
+    external = ("nats.enabled=false", "bus.url=tls://bus.example:4222", "bus.existingSecret=bus-users")
+    objects = render(*external, "bus.caSecret=authorities", "bus.serverName=nats", "bus.replicas=3")
+    for name, content in (
+        ("bus-users", {"operator-password": "of-operator", "runner-password": "of-runner"}),
+        ("authorities", {"ca.crt": "-----BEGIN CERTIFICATE-----"}),
+    ):
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in content.items()}
+        objects["Secret", name] = {"data": data}
+    settings = settings_of(objects, tmp_path)
+    folder = tmp_path / "etc/council"
+    assert settings.bus_login == PasswordLogin("operator", folder / "bus/operator-password")
+    assert settings.bus_tls == Tls(folder / "bus-ca/ca.crt", "nats")
+    assert settings.bus_replicas == 3
+    assert settings.bus_config_map is None
+    assert settings.render.bus_authority is None
+    assert settings.render.bus_password == "of-runner"
+    assert settings.render.bus_ca == "-----BEGIN CERTIFICATE-----"
+    assert settings.render.bus_server_name == "nats"
+    assert not [kind for kind, name in objects if name == "council-operator-nats"]
 
 
 def test_another_release_name_is_used_throughout() -> None:

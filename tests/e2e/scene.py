@@ -14,7 +14,10 @@ import nats
 import yaml
 from nats.aio.client import Client
 
+from deliberation.bus.login import CredentialsLogin
 from deliberation.protocol import streams, subjects
+from deliberation.protocol.authority import Authority
+from deliberation.protocol.permissions import OPERATOR_USER
 from demonstration.kubectl import Body, Kubectl, is_true
 from demonstration.steps import CHART, SAMPLES
 from demonstration.story import is_finished
@@ -203,13 +206,14 @@ def forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[int]:
 
 @asynccontextmanager
 async def bus_of(cluster: Kubectl) -> AsyncIterator[Client]:
-    """Yield a connection to the chart's NATS, as the operator."""
+    """Yield a connection to the chart's NATS, as the operator in the account of the cluster's namespace."""
     system = cluster.within(SYSTEM)
     secret = system.find("secrets", f"{OPERATOR}-bus")
     assert secret
-    password = base64.b64decode(secret["data"]["operator-password"]).decode()
+    authority = Authority(base64.b64decode(secret["data"]["authority-key"]))
+    login = CredentialsLogin(OPERATOR_USER, authority.operator(cluster.namespace))
     with forwarded(system, f"service/{OPERATOR}-nats", 4222) as port:
-        client = await nats.connect(f"nats://127.0.0.1:{port}", user="operator", password=password)
+        client = await nats.connect(f"nats://127.0.0.1:{port}", **login.build_options())
         try:
             yield client
         finally:

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import pytest
 
+from deliberation.protocol.authority import Authority
+
 START_SECONDS = 30.0
 
 
@@ -103,6 +105,32 @@ def _program() -> str:
 def shared_nats_server() -> Iterator[NatsServer]:
     """Give a server that all tests share: use ids of your own, and leave it running."""
     with tempfile.TemporaryDirectory(prefix="nats-") as folder, NatsServer(Path(folder)) as server:
+        yield server
+
+
+AUTHORITY = Authority(b"authority-key-of-tests-in-clear-text")
+
+
+def trusting(authority: Authority, folder: Path) -> dict[str, Any]:
+    """Return the settings of a server with an account for each namespace, as the chart configures it."""
+    resolver = {"type": "full", "dir": str(folder / "accounts"), "timeout": "250ms"}
+    return {**json.loads(authority.server_settings), "resolver": resolver}
+
+
+@pytest.fixture(scope="session")
+def shared_trusting_server() -> Iterator[NatsServer]:
+    """Give a server that trusts AUTHORITY and that all tests share: use ids of your own, and leave it running."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nats-") as folder,
+        NatsServer(Path(folder), trusting(AUTHORITY, Path(folder))) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def trusting_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """Give a server of one's own that trusts AUTHORITY, to kill and to start again."""
+    with NatsServer(tmp_path, trusting(AUTHORITY, tmp_path)) as server:
         yield server
 
 

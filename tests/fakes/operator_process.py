@@ -14,9 +14,14 @@ STOP_SECONDS = 60.0
 
 
 class OperatorProcess:
-    """`python -m council_operator` against a given API server and bus, restricted to one namespace."""
+    """`python -m council_operator` against a given API server and bus, restricted to one namespace.
 
-    def __init__(self, folder: Path, kubeconfig: Path, bus_url: str, namespace: str) -> None:
+    With `authority_key` the bus is one of its own, with an account for each namespace.
+    """
+
+    def __init__(
+        self, folder: Path, kubeconfig: Path, bus_url: str, namespace: str, authority_key: bytes | None = None
+    ) -> None:
         self.log = folder / "operator.log"
         (folder / "runner-password").write_text("runner")
         (folder / "derivation-key").write_text("key of a test")
@@ -34,6 +39,10 @@ class OperatorProcess:
             "COUNCIL_READS_NODES": "true",
             "COUNCIL_METRICS_PORT": str(_free_port()),
         }
+        if authority_key:
+            (folder / "authority-key").write_bytes(authority_key)
+            self._environment["COUNCIL_BUS_AUTHORITY_KEY_FILE"] = str(folder / "authority-key")
+            self._environment["COUNCIL_RUNNER_BUS_USER"] = "runner"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 

@@ -31,7 +31,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "council-operator.busUrl" -}}
 {{- if .Values.nats.enabled -}}
 {{- if .Values.bus.url }}{{ fail "bus.url: set it only with nats.enabled=false; the chart's own NATS has its own address" }}{{ end -}}
-{{- printf "nats://%s-nats.%s.svc:4222" (include "council-operator.fullname" .) .Release.Namespace -}}
+{{- if ne (int .Values.bus.replicas) 1 }}{{ fail "bus.replicas: the chart's own NATS is one server; for more give bus.url with nats.enabled=false" }}{{ end -}}
+{{- printf "%s://%s-nats.%s.svc:4222" (ternary "tls" "nats" (ne .Values.nats.tls.secretName "")) (include "council-operator.fullname" .) .Release.Namespace -}}
 {{- else -}}
 {{- if not .Values.bus.existingSecret }}{{ fail "bus.existingSecret: with nats.enabled=false name the Secret that holds operator-password and runner-password" }}{{ end -}}
 {{- required "bus.url: with nats.enabled=false give the address of your NATS, such as nats://nats.messaging.svc:4222" .Values.bus.url -}}

@@ -1,4 +1,4 @@
-{{/* Configuration of the server. Passwords come from its environment, which NATS resolves by itself. */}}
+{{/* Configuration of the server. auth.conf lies beside it as soon as the operator has written it: whom to trust. */}}
 {{- define "council-operator.natsConfig" -}}
 server_name: {{ include "council-operator.fullname" . }}-nats
 listen: 0.0.0.0:4222
@@ -11,17 +11,17 @@ jetstream {
   # Every write is on disk before it is acknowledged: the ledger is the truth of a Deliberation.
   sync_interval: always
 }
-authorization {
-  users: [
-    {
-      user: operator
-      password: $OPERATOR_PASSWORD
-    }
-    {
-      user: runner
-      password: $RUNNER_PASSWORD
-      permissions: {{ .Files.Get "files/nats-runner-permissions.json" | fromJson | toRawJson }}
-    }
-  ]
+{{- if .Values.nats.tls.secretName }}
+tls {
+  cert_file: /etc/nats-tls/tls.crt
+  key_file: /etc/nats-tls/tls.key
+}
+{{- end }}
+include auth.conf
+# Each namespace is an account. The operator makes it; it is kept beside the streams.
+resolver {
+  type: full
+  dir: /data/accounts
+  timeout: "250ms"
 }
 {{- end }}

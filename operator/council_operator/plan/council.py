@@ -31,6 +31,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     A Council that is being deleted needs nothing from us: its children carry it as an owner, and the cluster's garbage
     collector keeps those that another Council owns too. A Council whose spec cannot be carried out keeps what it has.
     """
+    settings = settings.at(observed.now_ms)
     roster = find_roster(observed.body, settings)
     if health.is_being_deleted(observed.body) or roster is None:
         return Plan()

@@ -1,5 +1,6 @@
 """What a Council needs, read from its spec alone: seats, models, servers and the runner."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -190,6 +191,12 @@ def _endpoint_address(name: str, endpoint: EndpointModel) -> ModelAddress:
     )
 
 
+def _tls(settings: RenderSettings) -> Iterator[str]:
+    """Yield what a runner must be started with to trust the bus; nothing where the system's authorities do."""
+    if settings.bus_ca or settings.bus_server_name:
+        yield from ("ca" if settings.bus_ca else "", settings.bus_server_name)
+
+
 def _runner_declaration(
     spec: CouncilSpec, image: str, mounted: tuple[tuple[str, ...], ...], council_uid: str, settings: RenderSettings
 ) -> Body:
@@ -201,7 +208,7 @@ def _runner_declaration(
         "workers": [spec.runner.workers.min, spec.runner.workers.max],
         "secrets": list(secrets),
         **({"caBundles": list(ca_bundles)} if ca_bundles else {}),
-        "bus": [settings.bus_url, settings.bus_user],
+        "bus": [settings.bus_url, settings.bus_user, *_tls(settings)],
         "ray": settings.ray_version,
         "resources": asdict(settings.runner),
         "council": council_uid if spec.runner.dedicated else "",

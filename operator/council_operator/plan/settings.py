@@ -1,6 +1,8 @@
 """What the administrator decided for everything that the operator renders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from deliberation.protocol.authority import Authority, period_of
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ class GpuDivision:
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """Settings of the rendered objects. The two secrets never appear in `repr`, so that no log can hold them.
+    """Settings of the rendered objects. The secrets never appear in `repr`, so that no log can hold them.
 
     Attributes:
         bus_url: NATS as seen from a runner's pod, in whichever namespace that is.
         bus_user: user name of runners at the bus; empty for a bus without users.
         bus_password: password of that user; mounted into runners through the Secret `council-bus`.
+        bus_authority: signs credentials for each namespace's runners, in place of one password for all of them.
+        bus_period: which period those credentials are for; `at` sets it.
+        bus_ca: certificates of the authorities that the bus's must be signed by, as PEM; empty: the system's.
+        bus_server_name: the name that the bus's certificate must be for; empty: the one in its address.
         derivation_key: secret from which the model servers' API keys are derived, one per namespace.
         ray_version: version of Ray in the runner image; KubeRay wants it stated for token authentication.
         cpu_kv_cache_gib: memory that vLLM on CPU sets aside for its key-value cache, in GiB.
@@ -84,3 +90,11 @@ class RenderSettings:
     max_sequences: int = 64
     gpu_overhead_mib: int = 1536
     gpu_division: GpuDivision | None = None
+    bus_authority: Authority | None = None
+    bus_period: int = 0
+    bus_ca: str = ""
+    bus_server_name: str = ""
+
+    def at(self, now_ms: int) -> "RenderSettings":
+        """Return the settings of a time (milliseconds since the epoch): runners' credentials are renewed."""
+        return replace(self, bus_period=period_of(now_ms)) if self.bus_authority else self

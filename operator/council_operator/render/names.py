@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 BUS_SECRET = "council-bus"  # noqa: S105 - the name of a Secret, not its content
 BUS_PASSWORD_KEY = "password"  # noqa: S105 - as above
+BUS_CREDENTIALS_KEY = "creds"
+BUS_CA_KEY = "ca.crt"
 MODELS_SECRET = "council-models"  # noqa: S105 - as above
 MODELS_API_KEY = "api-key"
 OWN_SECRETS = frozenset({BUS_SECRET, MODELS_SECRET})

@@ -125,11 +125,15 @@ def _pod_labels(own: dict[str, str]) -> dict[str, str]:
 
 def _environment(name: str, namespace: str, runner: Runner, settings: RenderSettings) -> list[Body]:
     """Return ids and addresses only: whoever may call Ray's dashboard can read a job's environment."""
+    tls = {"COUNCIL_BUS_CA": "true"} if settings.bus_ca else {}
+    if settings.bus_server_name:
+        tls["COUNCIL_BUS_SERVER_NAME"] = settings.bus_server_name
     values = {
         "COUNCIL_NAMESPACE": namespace,
         "COUNCIL_RUNNER": name,
         "COUNCIL_BUS_URL": settings.bus_url,
         "COUNCIL_BUS_USER": settings.bus_user,
+        **tls,
         "COUNCIL_SECRETS_DIR": SECRETS_DIRECTORY,
         "COUNCIL_MAX_CONCURRENT": str(runner.max_concurrent_deliberations),
         "COUNCIL_SEATS_WITH_ROOM": str(workers.count_room(runner)),

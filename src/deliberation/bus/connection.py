@@ -5,7 +5,6 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -13,13 +12,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, NoRespondersError
 
+from deliberation.bus.login import Login, Tls
 from deliberation.bus.port import BusUnavailableError
 from deliberation.bus.session import Session
-from deliberation.protocol.permissions import inbox_prefix
 
 PING_SECONDS = 20
 RECONNECT_SECONDS = 0.25
 RETRY_SECONDS = 0.1
+REFUSED = "Authorization Violation"
 
 Result = TypeVar("Result")
 
@@ -29,13 +29,13 @@ _log = logging.getLogger(__name__)
 class Connection:
     """Keeps a client connected, and repeats what a lost connection or a lost answer interrupted.
 
-    The client's own reconnecting is not used: it gives up for good on some errors, such as a password that was
-    changed. A new client reads the password anew, and starts from a clean state.
+    The client's own reconnecting is not used: it gives up for good on some errors, such as credentials that have
+    expired. A new client reads them anew, and starts from a clean state.
 
     Args:
         url: address of the server, or several with commas between.
-        user: user name, if the server wants one.
-        password_file: file that holds its password, read at each connect.
+        login: who we are.
+        tls: how the connection is encrypted; without it, as the address says.
         name: how the server's monitoring shows this client.
         patience_seconds: how long a call tries, before it raises BusUnavailableError.
         on_state: called with "connected" and "disconnected".
@@ -45,16 +45,16 @@ class Connection:
         self,
         url: str,
         *,
-        user: str | None,
-        password_file: Path | None,
+        login: Login,
+        tls: Tls | None,
         name: str,
         patience_seconds: float,
         on_state: Callable[[str], None] | None,
     ) -> None:
         self.patience_seconds = patience_seconds
         self._urls = [part.strip() for part in url.split(",")]
-        self._user = user
-        self._password_file = password_file
+        self._login = login
+        self._tls = tls
         self._name = name
         self._on_state = on_state or (lambda _: None)
         self._session: Session | None = None
@@ -171,10 +171,9 @@ class Connection:
             "reconnect_time_wait": RECONNECT_SECONDS,
             "ping_interval": PING_SECONDS,
         }
-        if self._user is not None:
-            options |= {"user": self._user, "inbox_prefix": inbox_prefix(self._user)}
-        if self._password_file is not None:
-            options["password"] = self._password_file.read_text(encoding="utf-8").strip()
+        options |= self._login.build_options()
+        if self._tls is not None:
+            options |= self._tls.build_options()
         await session.client.connect(self._urls, **options)
 
     async def _stay(self, session: Session) -> None:
@@ -193,6 +192,8 @@ class Connection:
 
     async def _note(self, error: Exception) -> None:
         """Remember what went wrong for the message of whoever waits in vain."""
+        if isinstance(error, ConnectionResetError) and REFUSED in self._last_fault:
+            return  # a server that refuses credentials hangs up, which may be seen before its words are read
         fault = str(error) or type(error).__name__
         if fault != self._last_fault:
             _log.warning("NATS at %s: %s", self._place, fault)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -13,6 +12,7 @@ from deliberation.bus import declaring, reading
 from deliberation.bus.connection import Connection
 from deliberation.bus.delivery import JetStreamDelivery
 from deliberation.bus.listening import StandingSubscription, listen, watch
+from deliberation.bus.login import Login, NoLogin, Tls
 from deliberation.bus.port import BusUnavailableError, Delivery, Subscription
 from deliberation.bus.records import build_record, find_task_in
 from deliberation.bus.writing import create_once, purge
@@ -35,8 +35,8 @@ PATIENCE_SECONDS = 5.0
 async def connect(
     url: str,
     *,
-    user: str | None = None,
-    password_file: Path | str | None = None,
+    login: Login | None = None,
+    tls: Tls | None = None,
     name: str,
     patience_seconds: float = PATIENCE_SECONDS,
     on_state: Callable[[str], None] | None = None,
@@ -45,16 +45,16 @@ async def connect(
 
     Args:
         url: address of the server, such as nats://host:4222, or several with commas between.
-        user: user name, if the server wants one.
-        password_file: file that holds its password; read at each connect, so that it may change.
+        login: who we are, if the server wants to know.
+        tls: how the connection is encrypted; without it, as the address says.
         name: how the server's monitoring shows this client.
         patience_seconds: how long a call tries before it raises BusUnavailableError.
         on_state: called with "connected" and "disconnected".
     """
     connection = Connection(
         url,
-        user=user,
-        password_file=Path(password_file) if password_file else None,
+        login=login or NoLogin(),
+        tls=tls,
         name=name,
         patience_seconds=patience_seconds,
         on_state=on_state,

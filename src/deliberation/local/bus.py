@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deliberation.bus.jetstream import connect
+from deliberation.bus.login import PASSWORD_KEY
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import Bus
 from deliberation.local.faults import BadInputError
@@ -66,7 +67,7 @@ async def open_bus(choice: BusChoice, settings: Settings, folder: Path) -> Async
             await memory.close()
         return
     async with _running(program, settings, folder) as url:
-        bus = await connect(url, user=settings.bus_user, password_file=settings.bus_password_file, name="council run")
+        bus = await connect(url, login=settings.bus_login, name="council run")
         try:
             await bus.ensure_streams()
             yield LocalBus(bus, f"{PROGRAM} at {url}", url)
@@ -78,9 +79,8 @@ async def open_bus(choice: BusChoice, settings: Settings, folder: Path) -> Async
 async def _running(program: str, settings: Settings, folder: Path) -> AsyncIterator[str]:
     """Run a nats-server on a free port of the loopback, and give its address."""
     password = secrets.token_urlsafe(32)
-    if settings.bus_password_file:
-        settings.bus_password_file.parent.mkdir(parents=True, exist_ok=True)
-        settings.bus_password_file.write_text(password)
+    settings.bus_folder.mkdir(parents=True, exist_ok=True)
+    (settings.bus_folder / PASSWORD_KEY).write_text(password)
     configuration = folder / "nats.conf"
     configuration.write_text(
         json.dumps(

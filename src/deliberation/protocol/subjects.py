@@ -24,6 +24,11 @@ class Run:
     attempt: int = 1
 
 
+def within(pattern: str, namespace: str) -> str:
+    """Return the part of a pattern of all namespaces that is in one of them; `*` stands for all."""
+    return pattern.replace(f"{PREFIX}.*", f"{PREFIX}.{namespace}")
+
+
 def task(run: Run, runner: str) -> str:
     """Return the subject of the run's task, addressed to one runner."""
     return f"{PREFIX}.{run.namespace}.task.{runner}.{run.deliberation_uid}.{run.attempt}"

@@ -88,9 +88,7 @@ class SeatActor:
 
     async def _connect(self) -> Seat:
         settings = self._settings
-        bus = await connect(
-            settings.bus_url, user=settings.bus_user, password_file=settings.bus_password_file, name=self._name
-        )
+        bus = await connect(settings.bus_url, login=settings.bus_login, tls=settings.bus_tls, name=self._name)
         return Seat(bus, ChatClient(), settings.secrets_dir, SystemClock())
 
 

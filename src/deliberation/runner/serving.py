@@ -34,8 +34,8 @@ async def serve(settings: Settings) -> None:
     clock = SystemClock()
     bus = await connect(
         settings.bus_url,
-        user=settings.bus_user,
-        password_file=settings.bus_password_file,
+        login=settings.bus_login,
+        tls=settings.bus_tls,
         name=f"{settings.namespace}/{settings.runner}",
     )
     client = ChatClient()

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deliberation.bus.login import CA_KEY, Login, NoLogin, SecretLogin, Tls
+
+BUS_SECRET = "council-bus"  # noqa: S105 - the name of a Secret, not its content
+
 MAX_CONCURRENT_BOUND = 256
 """Most Deliberations that one runner works on at a time, as the Council's schema bounds it."""
 
@@ -17,6 +21,7 @@ class Settings:
     """What the RayJob sets: ids and places, never a secret and never a question.
 
     `seats_with_room` is for how many seats the nodes of the Ray cluster have room; 0 where nobody counts.
+    `bus_ca`: the Secret of the bus holds the certificates of the authorities that its server's must be signed by.
     """
 
     namespace: str
@@ -26,11 +31,25 @@ class Settings:
     secrets_dir: Path
     max_concurrent: int
     seats_with_room: int = 0
+    bus_ca: bool = False
+    bus_server_name: str | None = None
 
     @property
-    def bus_password_file(self) -> Path | None:
-        """Return where the bus password lies; it is read anew at each connection. None for a bus without users."""
-        return self.secrets_dir / "council-bus" / "password" if self.bus_user else None
+    def bus_login(self) -> Login:
+        """Return how to log in at the bus: with what the Secret `council-bus` holds, unless the bus has no users."""
+        return SecretLogin(self.bus_user, self.bus_folder) if self.bus_user else NoLogin()
+
+    @property
+    def bus_tls(self) -> Tls | None:
+        """Return how the connection to the bus is encrypted; None: as its address says."""
+        if not self.bus_ca and not self.bus_server_name:
+            return None
+        return Tls(self.bus_folder / CA_KEY if self.bus_ca else None, self.bus_server_name)
+
+    @property
+    def bus_folder(self) -> Path:
+        """Return where the Secret `council-bus` is mounted."""
+        return self.secrets_dir / BUS_SECRET
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -47,6 +66,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secrets_dir=Path(_require(environment, "COUNCIL_SECRETS_DIR")),
         max_concurrent=_read_max_concurrent(environment),
         seats_with_room=_read_seats_with_room(environment),
+        bus_ca=environment.get("COUNCIL_BUS_CA") == "true",
+        bus_server_name=environment.get("COUNCIL_BUS_SERVER_NAME") or None,
     )
 
 

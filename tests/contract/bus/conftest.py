@@ -9,12 +9,21 @@ import nats
 import pytest
 
 from deliberation.bus.jetstream import JetStreamBus, connect
+from deliberation.bus.login import CredentialsLogin
 from deliberation.bus.memory import MemoryBus
+from deliberation.bus.namespaced import connect_namespaced
 from deliberation.bus.port import Bus
 from deliberation.protocol.subjects import Run
-from fakes.nats_server import NatsServer, nats_server, shared_nats_server
+from fakes.nats_server import (
+    AUTHORITY,
+    NatsServer,
+    nats_server,
+    shared_nats_server,
+    shared_trusting_server,
+    trusting_server,
+)
 
-__all__ = ["nats_server", "shared_nats_server"]
+__all__ = ["nats_server", "shared_nats_server", "shared_trusting_server", "trusting_server"]
 
 PATIENCE_SECONDS = 10.0
 
@@ -27,8 +36,8 @@ class Stage:
     put: Callable[[str, bytes], Awaitable[object]]
 
 
-@pytest.fixture(params=["memory", "jetstream"])
-async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+@pytest.fixture(params=["memory", "jetstream", "namespaced"])
+async def stage(request: pytest.FixtureRequest, run: Run) -> AsyncIterator[Stage]:
     if request.param == "memory":
         memory = MemoryBus()
 
@@ -37,6 +46,18 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
 
         yield Stage(memory, put_into_memory)
         await memory.close()
+        return
+    if request.param == "namespaced":
+        trusting: NatsServer = request.getfixturevalue("shared_trusting_server")
+        namespaced = await connect_namespaced(trusting.url, AUTHORITY, name="test", patience_seconds=PATIENCE_SECONDS)
+        await namespaced.read_task(run.namespace, "none")
+        login = CredentialsLogin("operator", AUTHORITY.operator(run.namespace))
+        inside = await nats.connect(trusting.url, **login.build_options())
+        try:
+            yield Stage(namespaced, inside.jetstream().publish)
+        finally:
+            await namespaced.close()
+            await inside.close()
         return
     server: NatsServer = request.getfixturevalue("shared_nats_server")
     bus = await connect(server.url, name="test", patience_seconds=PATIENCE_SECONDS)

@@ -12,6 +12,7 @@ import nats
 import pytest
 
 from deliberation.bus.jetstream import JetStreamBus, connect
+from deliberation.bus.login import PasswordLogin
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol import permissions, streams, subjects
 from deliberation.protocol.messages import Cancel, Heartbeat, ProbeReply, ProbeRequest, ProbeResult
@@ -60,8 +61,7 @@ async def sides(guarded: NatsServer) -> AsyncIterator[Sides]:
         for user in ("operator", "runner"):
             bus = await connect(
                 guarded.url,
-                user=user,
-                password_file=guarded.folder / user,
+                login=PasswordLogin(user, guarded.folder / user),
                 name=user,
                 patience_seconds=SOON,
             )
@@ -110,7 +110,7 @@ async def test_a_runner_may_not_make_change_or_purge_streams_nor_give_itself_tas
 ) -> None:
     await sides.operator.publish_entry(run, Cancel())
     runner = await connect(
-        guarded.url, user="runner", password_file=guarded.folder / "runner", name="impatient", patience_seconds=0.5
+        guarded.url, login=PasswordLogin("runner", guarded.folder / "runner"), name="impatient", patience_seconds=0.5
     )
     for refused in (
         runner.purge(run.namespace, run.deliberation_uid),
@@ -156,7 +156,7 @@ async def test_a_runner_may_not_read_tasks_through_a_consumer_of_its_own(sides: 
 async def test_a_wrong_password_is_told(guarded: NatsServer, run: Run) -> None:
     (guarded.folder / "wrong").write_text("guess")
     bus = await connect(
-        guarded.url, user="runner", password_file=guarded.folder / "wrong", name="test", patience_seconds=1
+        guarded.url, login=PasswordLogin("runner", guarded.folder / "wrong"), name="test", patience_seconds=1
     )
     with pytest.raises(BusUnavailableError, match="Authorization Violation") as refusal:
         await bus.publish_entry(run, Cancel())
@@ -166,11 +166,11 @@ async def test_a_wrong_password_is_told(guarded: NatsServer, run: Run) -> None:
 
 async def test_a_missing_password_file_is_told_and_heals(guarded: NatsServer, run: Run) -> None:
     file = guarded.folder / "later"
-    bus = await connect(guarded.url, user="operator", password_file=file, name="test", patience_seconds=0.5)
+    bus = await connect(guarded.url, login=PasswordLogin("operator", file), name="test", patience_seconds=0.5)
     with pytest.raises(BusUnavailableError, match="later"):
         await bus.publish_entry(run, Cancel())
     file.write_text("of-operator")
-    patient = await connect(guarded.url, user="operator", password_file=file, name="test")
+    patient = await connect(guarded.url, login=PasswordLogin("operator", file), name="test")
     await patient.ensure_streams()
     assert await patient.publish_entry(run, Cancel())
     await patient.close()
@@ -179,7 +179,7 @@ async def test_a_missing_password_file_is_told_and_heals(guarded: NatsServer, ru
 
 async def test_a_changed_password_is_read_at_the_next_connect(guarded: NatsServer, sides: Sides, run: Run) -> None:
     assert sides.operator.is_connected
-    bus = await connect(guarded.url, user="runner", password_file=guarded.folder / "runner", name="test")
+    bus = await connect(guarded.url, login=PasswordLogin("runner", guarded.folder / "runner"), name="test")
     assert await bus.publish_entry(run, proposal(0))
     guarded.kill()
     guarded.settings.update(users("another"))

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from clusters import folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer, RefusedError
 from deliberation.bus.jetstream import JetStreamBus, connect
+from deliberation.bus.login import SecretLogin
+from deliberation.runner.settings import BUS_SECRET
 from fakes.fake_runner import FakeRunner
-from fakes.nats_server import NatsServer, nats_server
+from fakes.nats_server import AUTHORITY, NatsServer, nats_server, trusting_server
 from fakes.operator_process import OperatorProcess
 
-__all__ = ["nats_server"]
+__all__ = ["nats_server", "trusting_server"]
 
 WAIT_SECONDS = 180
 CRD_SECONDS = 300
@@ -61,7 +64,13 @@ class World:
         await self.wait(what, f'jsonpath={{.status.conditions[?(@.type=="{kind}")].reason}}={reason}')
 
     async def connect_bus(self) -> JetStreamBus:
-        return await connect(self.nats.url, name="test")
+        """Connect as a runner does: with what the operator has put into the namespace's Secret."""
+        secret = await self.get("secret", BUS_SECRET)
+        folder = self.operator.log.parent / BUS_SECRET
+        folder.mkdir(exist_ok=True)
+        for key, value in secret["data"].items():
+            (folder / key).write_bytes(base64.b64decode(value))
+        return await connect(self.nats.url, login=SecretLogin("runner", folder), name="test")
 
     async def fake_runner(self, council: str) -> FakeRunner:
         """Return a fake runner for a Council, once KubeRay's RayJob for it is there."""
@@ -92,19 +101,21 @@ def with_kuberay(installed: ApiServer) -> ApiServer:
 
 @pytest.fixture
 def operator(
-    with_kuberay: ApiServer, api_server: ApiServer, nats_server: NatsServer, tmp_path: Path
+    with_kuberay: ApiServer, api_server: ApiServer, trusting_server: NatsServer, tmp_path: Path
 ) -> Iterator[OperatorProcess]:
     """The operator of the test's namespace."""
     assert with_kuberay.kubeconfig == api_server.kubeconfig
-    process = OperatorProcess(tmp_path, api_server.kubeconfig, nats_server.url, api_server.namespace)
+    process = OperatorProcess(
+        tmp_path, api_server.kubeconfig, trusting_server.url, api_server.namespace, AUTHORITY.secret
+    )
     process.start()
     yield process
     process.kill()
 
 
 @pytest.fixture
-def world(api_server: ApiServer, nats_server: NatsServer, operator: OperatorProcess) -> World:
-    return World(api_server, nats_server, operator)
+def world(api_server: ApiServer, trusting_server: NatsServer, operator: OperatorProcess) -> World:
+    return World(api_server, trusting_server, operator)
 
 
 @pytest.fixture

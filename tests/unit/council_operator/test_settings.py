@@ -4,6 +4,8 @@ import pytest
 
 from council_operator.plan.settings import GpuDivision, Resources
 from council_operator.settings import SettingsError, read_settings
+from deliberation.bus.login import Tls
+from deliberation.protocol.authority import Authority
 
 
 @pytest.fixture
@@ -31,6 +33,41 @@ def test_everything_the_chart_sets_is_read(environment: dict[str, str]) -> None:
     assert settings.render.bus_url == "nats://far"
     assert settings.render.bus_password == "s3cret"
     assert settings.render.derivation_key == b"k3y"
+
+
+def test_a_key_makes_the_operator_the_authority_of_its_bus(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "authority").write_text("k" * 32)
+    del environment["COUNCIL_RUNNER_BUS_PASSWORD_FILE"]
+    changes = {
+        "COUNCIL_BUS_AUTHORITY_KEY_FILE": str(tmp_path / "authority"),
+        "COUNCIL_BUS_CONFIG_MAP": "council-system/nats",
+    }
+    settings = read_settings(environment | changes)
+    assert settings.render.bus_authority == Authority(b"k" * 32)
+    assert settings.bus_config_map == ("council-system", "nats")
+    assert "kkk" not in repr(settings)
+
+
+def test_a_key_that_can_be_guessed_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "authority").write_text("k" * 31)
+    with pytest.raises(SettingsError, match="the key has 31 characters: it must have 32") as refusal:
+        read_settings(environment | {"COUNCIL_BUS_AUTHORITY_KEY_FILE": str(tmp_path / "authority")})
+    assert "kkk" not in str(refusal.value)
+
+
+def test_the_bus_may_be_encrypted_and_replicated(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("certificates\n")
+    changes = {
+        "COUNCIL_BUS_CA_FILE": str(tmp_path / "ca"),
+        "COUNCIL_BUS_SERVER_NAME": "nats",
+        "COUNCIL_BUS_REPLICAS": "3",
+    }
+    settings = read_settings(environment | changes)
+    assert settings.bus_tls == Tls(tmp_path / "ca", "nats")
+    assert (settings.render.bus_ca, settings.render.bus_server_name) == ("certificates", "nats")
+    assert settings.bus_replicas == 3
+    with pytest.raises(SettingsError, match="COUNCIL_BUS_REPLICAS is 'x': it must be a whole number of servers"):
+        read_settings(environment | {"COUNCIL_BUS_REPLICAS": "x"})
 
 
 def test_runners_use_the_operators_bus_url_by_default(environment: dict[str, str]) -> None:

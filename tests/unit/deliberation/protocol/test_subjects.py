@@ -43,7 +43,7 @@ def test_d3_what_is_only_for_the_moment_is_kept_by_no_stream(run: Run, runner: s
 
 def test_d3_no_subject_is_left_out_of_these_tests() -> None:
     published = {"task", "entry", "dead", "dead_letter_of", "heartbeat", "probe"}
-    filters = {"tasks_of_runner", "tasks_of_deliberation", "ledger", "ledger_of_deliberation"}
+    filters = {"tasks_of_runner", "tasks_of_deliberation", "ledger", "ledger_of_deliberation", "within"}
     readers = {"find_entry", "find_task", "find_heartbeat"}
     functions = {
         name
@@ -60,6 +60,14 @@ def test_filters_select_what_they_say(run: Run, runner: str, entry: LedgerEntry)
     assert matches(subjects.tasks_of_deliberation(run.namespace, run.deliberation_uid), task)
     assert matches(subjects.ledger(run), place)
     assert matches(subjects.ledger_of_deliberation(run.namespace, run.deliberation_uid), place)
+
+
+@given(runs, runs, strategies.entries)
+def test_the_part_of_a_namespace_holds_what_is_in_it_and_nothing_else(one: Run, other: Run, entry: LedgerEntry) -> None:
+    part = subjects.within(subjects.LEDGER, one.namespace)
+    assert matches(part, subjects.entry(one, entry.key))
+    assert matches(part, subjects.entry(other, entry.key)) == (one.namespace == other.namespace)
+    assert subjects.within(subjects.LEDGER, "*") == subjects.LEDGER
 
 
 @given(runs, runs, strategies.labels, strategies.labels, strategies.entries)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from deliberation.bus.login import NoLogin, SecretLogin, Tls
 from deliberation.runner.settings import SettingsError, read_settings
 
 ENVIRONMENT = {
@@ -17,11 +18,18 @@ ENVIRONMENT = {
 def test_the_environment_says_it_all() -> None:
     settings = read_settings(ENVIRONMENT)
     assert (settings.namespace, settings.runner, settings.max_concurrent) == ("team", "runner-1", 3)
-    assert settings.bus_password_file == Path("/secrets/council-bus/password")
+    assert settings.bus_login == SecretLogin("runner", Path("/secrets/council-bus"))
+    assert settings.bus_tls is None
 
 
-def test_a_bus_without_users_has_no_password() -> None:
-    assert read_settings({**ENVIRONMENT, "COUNCIL_BUS_USER": ""}).bus_password_file is None
+def test_a_bus_without_users_needs_no_login() -> None:
+    assert read_settings({**ENVIRONMENT, "COUNCIL_BUS_USER": ""}).bus_login == NoLogin()
+
+
+def test_the_authorities_of_the_bus_lie_beside_its_credentials() -> None:
+    environment = {**ENVIRONMENT, "COUNCIL_BUS_CA": "true", "COUNCIL_BUS_SERVER_NAME": "nats"}
+    assert read_settings(environment).bus_tls == Tls(Path("/secrets/council-bus/ca.crt"), "nats")
+    assert read_settings({**ENVIRONMENT, "COUNCIL_BUS_SERVER_NAME": "nats"}).bus_tls == Tls(None, "nats")
 
 
 @pytest.mark.parametrize("name", ["COUNCIL_NAMESPACE", "COUNCIL_RUNNER", "COUNCIL_BUS_URL", "COUNCIL_SECRETS_DIR"])
