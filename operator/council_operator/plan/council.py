@@ -102,7 +102,7 @@ def _render_server(
             may_start = placement is None or name in gpus.may_start
             running = vllm.Running.ASLEEP if is_asleep else vllm.Running.YES if may_start else vllm.Running.NOT_YET
             deployment = vllm.render_deployment(server.name, model, server.image, placement, running, council, settings)
-            return vllm.render_service(server.name, council), deployment
+            return *vllm.render_services(server.name, model, council), deployment
         case SimulatedModel() as model:
             deployment = simulated.render_deployment(server.name, model, council, settings)
             return simulated.render_service(server.name, council), deployment
@@ -199,7 +199,7 @@ def _consumer_needed(observed: CouncilObserved) -> bool:
 def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
     """Return the releases of everything that the Council owns and no longer declares."""
     uid = observed.body["metadata"]["uid"]
-    kept = {roster.runner, *(server.name for server in roster.servers)}
+    kept = {roster.runner, *(name for server in roster.servers for name in server.object_names)}
     return [
         Release(_reference(api_version, kind, child), uid)
         for api_version, kind, children in (

@@ -26,6 +26,16 @@ class Server:
     declaration: VllmModel | SimulatedModel
     image: str
 
+    @property
+    def replicas(self) -> int:
+        """Return how many servers of this declaration there are to be."""
+        return self.declaration.replicas if isinstance(self.declaration, VllmModel) else 1
+
+    @property
+    def object_names(self) -> tuple[str, ...]:
+        """Return the names of its Deployment and Services."""
+        return (self.name, names.replicas_name(self.name)) if self.replicas > 1 else (self.name,)
+
 
 @dataclass(frozen=True)
 class Roster:
@@ -175,9 +185,17 @@ def _address(model: CouncilModel, server: Server | None, namespace: str) -> Mode
         base_url=names.server_url(server.name if server else "", namespace),
         model_name=model.vllm.model if model.vllm else simulated.MODEL_NAME,
         api_key_file=f"{names.MODELS_SECRET}/{names.MODELS_API_KEY}",
+        replicas_url=_replicas_url(server, namespace),
         revision=model.vllm.revision if model.vllm else None,
         simulated=model.simulated is not None,
     )
+
+
+def _replicas_url(server: Server | None, namespace: str) -> str | None:
+    """Return where all replicas of a server are found, if there are several to choose among."""
+    if server is None or server.replicas == 1:
+        return None
+    return names.server_url(names.replicas_name(server.name), namespace)
 
 
 def _endpoint_address(name: str, endpoint: EndpointModel) -> ModelAddress:

@@ -61,7 +61,7 @@ def find_address(address: ModelAddress, council: Body, roster: Roster) -> ModelA
     entry = next((one for one in _reported(council) if one["name"] == model), {})
     if not entry.get("deployment") or entry["deployment"] == roster.server_of.get(model):
         return address
-    found: Body = {"base_url": entry["endpoint"], "revision": entry.get("revision")}
+    found: Body = {"base_url": entry["endpoint"], "replicas_url": None, "revision": entry.get("revision")}
     if address.name == model:
         found["model_name"] = entry["modelName"]
     return address.model_copy(update=found)

@@ -33,6 +33,11 @@ def runner_name(content: Mapping[str, object]) -> str:
     return f"runner-{digest(content)[:DIGEST_LENGTH]}"
 
 
+def replicas_name(name: str) -> str:
+    """Return the name of the headless Service of a server with several replicas, which has an address for each."""
+    return f"{name}-each"
+
+
 def server_url(name: str, namespace: str) -> str:
     """Return the base URL of a model server that the operator runs, as seen from any pod of the cluster."""
     return f"http://{name}.{namespace}.svc:{MODEL_PORT}/v1"

@@ -3,7 +3,7 @@
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, pods
 from council_operator.render.labels import Body
-from council_operator.render.names import MODEL_PORT
+from council_operator.render.names import MODEL_PORT, replicas_name
 
 COMPONENT = "model"
 PORT_NAME = "http"
@@ -20,6 +20,13 @@ def render_service(name: str, application: str, council: Body, extra_labels: dic
         "ports": [{"name": PORT_NAME, "port": MODEL_PORT, "protocol": "TCP", "targetPort": PORT_NAME}],
     }
     return labels.seal({**body, "spec": spec})
+
+
+def render_replicas_service(name: str, application: str, council: Body) -> Body:
+    """Return the headless Service by which seats find every replica that is ready, to choose among them."""
+    body = render_service(name, application, council, {})
+    body["metadata"] |= {"name": replicas_name(name)}
+    return labels.seal({**body, "spec": {**body["spec"], "clusterIP": "None"}})
 
 
 def build_deployment(

@@ -38,6 +38,10 @@ _CACHE = "/var/cache/council"
 _WEIGHTS = "/var/weights"
 
 
+_ONE_AFTER_THE_OTHER = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+"""How several replicas are replaced: the others go on answering, and none needs a GPU beside those of the plan."""
+
+
 class Running(Enum):
     """Whether a server is to have a pod, and if not, why."""
 
@@ -73,6 +77,8 @@ def render_deployment(
     pod = pods.pod_spec(container, [volume for volume, _ in _volumes(model)], settings)
     pod["terminationGracePeriodSeconds"] = GRACE_SECONDS
     body = servers.build_deployment(name, APPLICATION, council, settings, pod, {})
+    if model.replicas > 1:
+        body["spec"]["strategy"] = _ONE_AFTER_THE_OTHER
     template = body["spec"]["template"]
     template["metadata"]["annotations"] |= _METRICS
     template = pod_template.merge(template, model.pod_template)
@@ -81,13 +87,15 @@ def render_deployment(
         body["metadata"]["annotations"][labels.GPU_HOLDING] = write_holding(placement)
     if running is Running.ASLEEP:
         body["metadata"]["annotations"][labels.ASLEEP] = "true"
-    body["spec"] |= {"replicas": 1 if running is Running.YES else 0, "template": template}
+    body["spec"] |= {"replicas": model.replicas if running is Running.YES else 0, "template": template}
     return labels.seal(body)
 
 
-def render_service(name: str, council: Body) -> Body:
-    """Return the Service of a vLLM server."""
-    return servers.render_service(name, APPLICATION, council, {})
+def render_services(name: str, model: VllmModel, council: Body) -> tuple[Body, ...]:
+    """Return the Service of a vLLM server; with several replicas, one more by which each is found."""
+    service = servers.render_service(name, APPLICATION, council, {})
+    each = (servers.render_replicas_service(name, APPLICATION, council),) if model.replicas > 1 else ()
+    return service, *each
 
 
 def _all_flags(model: VllmModel, placement: Placement | None, settings: RenderSettings) -> list[str]:

@@ -64,7 +64,8 @@ def _explain(model: str, given: Placement | Refusal, roster: Roster, settings: R
     if isinstance(given, Refusal) or not isinstance(declaration, VllmModel) or declaration.gpu is None:
         return ""
     share, need = given.share, find_need(declaration, declaration.gpu, settings.gpu_overhead_mib)
-    got = f"model {model}: {given.slices} x {given.pool.resource}, {share.utilization_percent}% of its memory"
+    each = f"{given.replicas} replicas, each " if given.replicas > 1 else ""
+    got = f"model {model}: {each}{given.slices} x {given.pool.resource}, {share.utilization_percent}% of its memory"
     if share.budget_mib is None:
         return f"{got}; whether it fits is not known, because no label nvidia.com/gpu.memory tells how much that is"
     if need.weights is None:

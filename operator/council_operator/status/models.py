@@ -12,7 +12,7 @@ from council_operator.render import vllm
 from council_operator.status.conditions import Finding, shorten
 from council_operator.status.gpu import summarise_gpu
 from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
-from deliberation.api.v1alpha1.council_status import ModelStatus
+from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import ModelAddress, ProbeResult
 
@@ -84,6 +84,8 @@ def _status(
     model: ModelAddress, fault: Fault | None, observed: CouncilObserved, roster: Roster, gpus: GpuPlan
 ) -> ModelStatus:
     server = roster.server_of.get(model.name)
+    replicas = _count_replicas(server, observed) if server else None
+    lacking = f"{replicas.ready} of {replicas.wanted} replicas answer" if replicas and replicas.is_short else None
     return ModelStatus(
         name=model.name,
         ready=fault is None,
@@ -93,13 +95,20 @@ def _status(
         revision=model.revision,
         deployment=server,
         adapters=_adapters(roster.declaration_of(server)) if server else (),
+        replicas=replicas,
         gpu=summarise_gpu(server, observed, gpus) if server else None,
-        message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else None,
+        message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else lacking,
     )
 
 
 def _adapters(declaration: VllmModel | SimulatedModel) -> tuple[str, ...]:
     return tuple(one.name for one in declaration.adapters) if isinstance(declaration, VllmModel) else ()
+
+
+def _count_replicas(server: str, observed: CouncilObserved) -> ReplicasStatus:
+    deployment = observed.deployments.get(server, {})
+    wanted = deployment.get("spec", {}).get("replicas", 0)
+    return ReplicasStatus(wanted=wanted, ready=deployment.get("status", {}).get("readyReplicas", 0))
 
 
 def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> Fault | None:

@@ -16,8 +16,10 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.engine.usage import add_up
 from deliberation.models.decisions import build_bodies, read_scores, write_ballot
 from deliberation.models.explaining import NOT_FOUND, explain_certificate, explain_connection, explain_refusal
+from deliberation.models.replicas import Replicas
 from deliberation.models.replies import MalformedReplyError, read_completion, read_model_names, read_usage
 from deliberation.models.retrying import choose_pause_seconds, read_retry_after
+from deliberation.models.routing import find_beginning
 from deliberation.models.trust import NoCertificatesError, Trust
 from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply
 from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
@@ -71,6 +73,7 @@ class ChatClient:
     Args:
         draw: gives numbers from 0 to 1, for the jitter of pauses.
         pause: waits for a number of seconds.
+        replicas: chooses among the replicas of a model.
     """
 
     def __init__(
@@ -78,12 +81,14 @@ class ChatClient:
         *,
         draw: Callable[[], float] = random.random,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        replicas: Replicas | None = None,
     ) -> None:
         self._draw = draw
         self._pause = pause
         self._opened: aiohttp.ClientSession | None = None
         self._trust = Trust()
         self._undecided: set[tuple[str, str]] = set()
+        self._replicas = replicas or Replicas()
 
     async def complete(
         self, address: ModelAddress, read_access: ReadAccess, request: ChatRequest, deadline_ms: int, clock: Clock
@@ -119,8 +124,10 @@ class ChatClient:
         fault = "it was not asked"
         while (remaining_ms := deadline_ms - clock.now_ms()) > 0:
             try:
-                return await self._try(address, read_access(), path, body, remaining_ms / 1000)
+                chosen = await self._choose_replica(address, body)
+                return await self._try(chosen, read_access(), path, body, remaining_ms / 1000)
             except _TransientError as error:
+                self._replicas.forget(address.replicas_url or "")
                 tries += 1
                 fault = str(error)
                 seconds = choose_pause_seconds(tries, error.retry_after, self._draw())
@@ -148,6 +155,13 @@ class ChatClient:
         if self._opened is not None:
             await self._opened.close()
             self._opened = None
+
+    async def _choose_replica(self, address: ModelAddress, body: Body) -> ModelAddress:
+        """Return the address of the replica to ask; the Service's own, which takes any, where none is to be chosen."""
+        if address.replicas_url is None:
+            return address
+        chosen = await self._replicas.choose(address.replicas_url, find_beginning(body), self._session)
+        return address.model_copy(update={"base_url": chosen}) if chosen else address
 
     async def _try(self, address: ModelAddress, access: Access, path: str, body: Body, seconds: float) -> bytes:
         status, retry_after, content = await self._exchange("POST", address, path, access, seconds, body)

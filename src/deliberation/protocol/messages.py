@@ -43,6 +43,9 @@ class ModelAddress(Message):
     ca_bundle_file: Annotated[
         str | None, Field(description="Path below the runner's certificates: <ConfigMap>/<key>")
     ] = None
+    replicas_url: Annotated[
+        str | None, Field(description="Base URL with a name that stands for every replica; absent where there is one")
+    ] = None
     revision: str | None = None
     simulated: bool = False
 

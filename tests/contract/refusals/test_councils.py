@@ -150,6 +150,18 @@ COUNCILS = [
         "endpoint with a query", endpoint("https://x/v1?key=1"), "endpoint.url", "and hold no query: give the base URL"
     ),
     Case(
+        "replicas on slices",
+        vllm(gpu={"sharing": "TimeSlicing"}, replicas=2),
+        "replicas",
+        "take sharing Exclusive or MIG, or one replica",
+    ),
+    Case(
+        "replicas on one cache volume",
+        vllm(weights={"hub": {"cacheClaimName": "cache"}}, replicas=2),
+        "replicas",
+        "leave weights.hub.cacheClaimName out",
+    ),
+    Case(
         "authorities without a certificate",
         model(endpoint={"url": "http://x/v1", "modelName": "m", "caBundleRef": {"name": "ca", "key": "ca.crt"}}),
         "caBundleRef",

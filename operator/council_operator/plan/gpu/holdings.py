@@ -14,7 +14,9 @@ Body = dict[str, Any]
 
 def write_holding(placement: Placement) -> str:
     """Return the annotation that says what a Deployment was given."""
-    return json.dumps({"pool": asdict(placement.pool), "slices": placement.slices}, separators=(",", ":"))
+    several = {"replicas": placement.replicas} if placement.replicas > 1 else {}
+    content = {"pool": asdict(placement.pool), "slices": placement.slices, **several}
+    return json.dumps(content, separators=(",", ":"))
 
 
 def read_holding(deployment: Body) -> Holding | None:
@@ -28,6 +30,7 @@ def read_holding(deployment: Body) -> Holding | None:
             Pool(**{**pool, "sharing": Sharing(pool["sharing"])}, selector=selector),
             int(content["slices"]),
             is_live=bool(deployment["spec"].get("replicas")),
+            replicas=int(content.get("replicas", 1)),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

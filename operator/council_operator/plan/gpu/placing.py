@@ -57,6 +57,7 @@ class Holding:
     """Units that a Deployment has been given, whether or not anybody declares it still.
 
     Attributes:
+        slices: units of each replica.
         is_live: it has pods, or is to have them: it comes before those that only wait for theirs.
     """
 
@@ -64,15 +65,17 @@ class Holding:
     pool: Pool
     slices: int
     is_live: bool = True
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What a server gets: units of a pool, and a share of each one's memory."""
+    """What a server gets: for each replica units of a pool, and a share of each one's memory."""
 
     pool: Pool
     slices: int
     share: Share
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class _Desk:
     overhead_mib: int
     division: str
     free: dict[Pool, dict[str, int]]
-    nodes: dict[ServerId, str] = field(default_factory=dict)
+    nodes: dict[ServerId, list[str]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, offers: Iterable[Offer], demands: list[Demand], overhead_mib: int, division: str) -> "_Desk":
@@ -152,44 +155,57 @@ class _Desk:
 
     def keep(self, held: Holding) -> bool:
         """Set aside what a live Deployment holds; return whether the nodes still cover it."""
-        return self._take(held.server, held.pool, held.slices)
+        return self._take(held.server, held.pool, held.slices, held.replicas)
 
     def place(self, demand: Demand, held: Holding | None) -> Placement | Refusal:
         """Return what a server gets: what it holds, if that still suits it, or free units of the pool that fits it."""
         gpu, need = demand.gpu, find_need(demand.model, demand.gpu, self.overhead_mib)
-        if held and held.pool.answers(gpu) and held.slices == gpu.slices and not find_shortage(gpu, held.pool, need):
-            return Placement(held.pool, held.slices, find_share(gpu, held.pool, need))
+        replicas = demand.model.replicas
+        if held and _suits(held, demand) and not find_shortage(gpu, held.pool, need):
+            return Placement(held.pool, held.slices, find_share(gpu, held.pool, need), replicas)
         if held:
-            self.free[held.pool][self.nodes.pop(held.server)] += held.slices
+            for node in self.nodes.pop(held.server):
+                self.free[held.pool][node] += held.slices
         suited = [pool for pool in self.free if pool.answers(gpu)]
         shortages = {pool: find_shortage(gpu, pool, need) for pool in suited}
         fitting = [pool for pool in suited if shortages[pool] is None]
         for pool in sorted(fitting, key=lambda pool: _preference(pool, gpu, demand.model)):
-            if self._take(demand.server, pool, gpu.slices):
-                return Placement(pool, gpu.slices, find_share(gpu, pool, need))
+            if self._take(demand.server, pool, gpu.slices, replicas):
+                return Placement(pool, gpu.slices, find_share(gpu, pool, need), replicas)
         if suited and not fitting:
             message = words.explain_shortage(sorted({text for text in shortages.values() if text}))
             return Refusal(Reason.GPU_MEMORY_TOO_SMALL, message)
-        return self._refuse(gpu, fitting)
+        return self._refuse(gpu, fitting, replicas)
 
-    def _refuse(self, gpu: Gpu, fitting: list[Pool]) -> Refusal:
+    def _refuse(self, gpu: Gpu, fitting: list[Pool], replicas: int) -> Refusal:
         left = [(offer.node, self.free[offer.pool][offer.node], offer) for offer in self.offers]
         if self.division and gpu.sharing is Sharing.TIME_SLICING:
             return Refusal(Reason.GPU_SLICES_UNAVAILABLE, words.explain_lack(gpu, left, fitting, self.division))
         alike = [demand.gpu for demand in self.demands if demand.gpu.sharing is gpu.sharing]
         config = words.propose_config(gpu, sum(other.slices for other in alike), self.offers)
         message = words.explain_lack(gpu, left, fitting, words.advise(gpu, fitting, config))
-        return Refusal(Reason.GPU_SLICES_UNAVAILABLE, message, config.text if config else "")
+        each = f"for each of {replicas} replicas: " if replicas > 1 else ""
+        return Refusal(Reason.GPU_SLICES_UNAVAILABLE, f"{each}{message}", config.text if config else "")
 
-    def _take(self, server: ServerId, pool: Pool, slices: int) -> bool:
-        """Take units of one node, the one that has the fewest left to give; return whether there is one."""
-        left = self.free.get(pool, {})
-        roomy = [node for node in left if left[node] >= slices]
-        if not roomy:
-            return False
-        self.nodes[server] = min(roomy, key=lambda node: (left[node], node))
-        left[self.nodes[server]] -= slices
+    def _take(self, server: ServerId, pool: Pool, slices: int, replicas: int) -> bool:
+        """Take units of one node for each replica, the one that has the fewest left to give; return whether all fit."""
+        left = dict(self.free.get(pool, {}))
+        taken: list[str] = []
+        for _ in range(replicas):
+            roomy = [node for node in left if left[node] >= slices]
+            if not roomy:
+                return False
+            taken.append(min(roomy, key=lambda node: (left[node], node)))
+            left[taken[-1]] -= slices
+        self.free[pool].update(left)
+        self.nodes[server] = taken
         return True
+
+
+def _suits(held: Holding, demand: Demand) -> bool:
+    """Return whether what a server holds is what it asks for, memory aside."""
+    wanted = (demand.gpu.slices, demand.model.replicas)
+    return held.pool.answers(demand.gpu) and (held.slices, held.replicas) == wanted
 
 
 def _preference(pool: Pool, gpu: Gpu, model: VllmModel) -> tuple[int, Pool]:
@@ -202,7 +218,7 @@ def _preference(pool: Pool, gpu: Gpu, model: VllmModel) -> tuple[int, Pool]:
 def _remember(demand: Demand, held: Holding, overhead_mib: int) -> Placement:
     """Return what a sleeping server had."""
     need = find_need(demand.model, demand.gpu, overhead_mib)
-    return Placement(held.pool, held.slices, find_share(demand.gpu, held.pool, need))
+    return Placement(held.pool, held.slices, find_share(demand.gpu, held.pool, need), held.replicas)
 
 
 def _give_blindly(demand: Demand, overhead_mib: int) -> Placement | Refusal:
@@ -215,7 +231,7 @@ def _give_blindly(demand: Demand, overhead_mib: int) -> Placement | Refusal:
     shortage = find_shortage(gpu, pool, need)
     if shortage:
         return Refusal(Reason.GPU_MEMORY_TOO_SMALL, words.explain_shortage([shortage]))
-    return Placement(pool, gpu.slices, find_share(gpu, pool, need))
+    return Placement(pool, gpu.slices, find_share(gpu, pool, need), demand.model.replicas)
 
 
 def _give_turns(ordered: list[Demand], verdicts: Mapping[ServerId, Placement | Refusal]) -> GpuPlan:

@@ -253,6 +253,19 @@ class VllmModel(Model):
                 "an adapter may not have the name of its model: requests could not tell them apart",
                 field="adapters",
             ),
+            Rule(
+                "self.replicas == 1 || !has(self.gpu) || self.gpu.sharing in ['Exclusive', 'MIG']",
+                "replicas need GPUs of their own, and slices of one GPU give no more speed: take sharing Exclusive or "
+                "MIG, or one replica",
+                field="replicas",
+            ),
+            Rule(
+                "self.replicas == 1 || !has(self.weights) || !has(self.weights.hub) || "
+                "!has(self.weights.hub.cacheClaimName)",
+                "replicas would write one cache volume at the same time: leave weights.hub.cacheClaimName out, or "
+                "mount the weights from persistentVolumeClaim or image",
+                field="replicas",
+            ),
         )
     )
 
@@ -286,6 +299,14 @@ class VllmModel(Model):
         ),
     ] = ()
     gpu: Annotated[Gpu | None, Field(description="Run on GPUs; absent runs on CPU")] = None
+    replicas: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=8,
+            description="Servers of this model, each with GPUs of its own; seats ask the one that has least to do",
+        ),
+    ] = 1
     idle_seconds: Annotated[
         int,
         Field(

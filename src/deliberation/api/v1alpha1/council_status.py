@@ -13,11 +13,25 @@ class ModelGpuStatus(StatusModel):
     resource: Annotated[str, Field(max_length=128)]
     """Extended resource that its pod asks for"""
     slices: int
-    """Units of it"""
+    """Units of it, for each replica"""
     memory_utilization_percent: int
     """Share of each GPU's memory that it may use"""
     node: Annotated[str | None, Field(max_length=253)] = None
-    """Node that it runs on"""
+    """Node that it runs on; of several replicas the first in the alphabet"""
+
+
+class ReplicasStatus(StatusModel):
+    """How many servers a model has."""
+
+    wanted: int
+    """Servers that are to run now; 0 while it sleeps or waits for its turn"""
+    ready: int
+    """Servers that answer"""
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether fewer answer than are wanted."""
+        return self.ready < self.wanted
 
 
 class ModelStatus(StatusModel):
@@ -39,6 +53,8 @@ class ModelStatus(StatusModel):
     """Deployment that answers for it, absent for an endpoint; the former one until a changed one answers"""
     adapters: Annotated[tuple[Annotated[str, Field(max_length=22)], ...], Field(max_length=16)] = ()
     """LoRA adapters that it serves"""
+    replicas: ReplicasStatus | None = None
+    """Servers that answer of those wanted, absent for an endpoint"""
     gpu: ModelGpuStatus | None = None
     """What it was given of the GPUs, absent on CPU"""
     message: Annotated[str | None, Field(max_length=1024)] = None

@@ -152,6 +152,7 @@ def build_app(model: SimulatedModel) -> web.Application:
             web.get("/v1/models", _list_models),
             web.get("/health", _tell_health),
             web.get("/stats", _tell_counts),
+            web.get("/metrics", _tell_load),
         ]
     )
     return app
@@ -228,6 +229,15 @@ async def _tell_counts(request: web.Request) -> web.Response:
     names = ("calls", "distinct", "repeats", "failures", "waiting", "promptTokens", "cachedTokens", "completionTokens")
     counts = request.app[MODEL].counts
     return web.json_response({name: counts[name] for name in names})
+
+
+async def _tell_load(request: web.Request) -> web.Response:
+    """Tell the load under vLLM's names, so that a client chooses among simulated replicas as among real ones."""
+    model = request.app[MODEL]
+    label = f'{{model_name="{model.name}"}}'
+    gauges = {"vllm:num_requests_running": model.counts["waiting"], "vllm:num_requests_waiting": 0}
+    lines = (f"# TYPE {name} gauge\n{name}{label} {float(count)}\n" for name, count in gauges.items())
+    return web.Response(text="".join(lines))
 
 
 def _find_schema(chat: _ChatRequest) -> dict[str, Any] | None:

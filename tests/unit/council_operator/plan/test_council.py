@@ -336,3 +336,25 @@ def test_d4_a_plan_needs_no_memory_of_an_earlier_one() -> None:
     plans = [world.reconcile_council("architects") for _ in range(2)]
     restarted = world_with(council(council_spec(VLLM, {**SIMULATED, "name": "second"})))
     assert [restarted.reconcile_council("architects") for _ in range(2)] == plans
+
+
+def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
+    several = {"name": "small", "vllm": {**VLLM["vllm"], "replicas": 2}}
+    world = FakeWorld()
+    world.create(council(council_spec(several)))
+    world.settle()
+    world.bring_up()
+    world.settle()
+    services = sorted(name for kind, name in world.children if kind == "Service")
+    assert len(services) == 2
+    assert services[1] == f"{services[0]}-each"
+    assert world.reconcile_council("architects").actions == ()
+    world.edit(world.councils["architects"], models=[VLLM])
+    world.settle()
+    world.bring_up()
+    world.settle()
+    world.pass_time(60)
+    world.beat()
+    world.settle()
+    assert len([name for kind, name in world.children if kind == "Deployment"]) == 1
+    assert len([name for kind, name in world.children if kind == "Service"]) == 1

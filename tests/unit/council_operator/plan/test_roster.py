@@ -89,6 +89,7 @@ def test_what_is_dedicated_is_shared_with_nobody() -> None:
         {"revision": "def"},
         {"image": "mine"},
         {"maxModelLen": 8192},
+        {"replicas": 2},
         {"gpu": {}},
         {"gpu": {"sharing": "TimeSlicing"}},
         {"gpu": {"memoryPerSlice": "8Gi"}},
@@ -176,6 +177,16 @@ def test_authorities_of_endpoints_are_mounted_by_the_runner_and_found_by_the_sea
     assert roster.ca_bundles == ("company",)
     assert roster.models[0].ca_bundle_file == "company/root.pem"
     assert roster.runner != roster_of(council_spec(ENDPOINT)).runner
+
+
+def test_seats_find_every_replica_of_a_server_that_has_several() -> None:
+    several = {"name": "small", "vllm": {**VLLM["vllm"], "replicas": 3}}
+    roster = roster_of(council_spec(several))
+    [server] = roster.servers
+    assert roster.models[0].replicas_url == f"http://{server.name}-each.team-a.svc:8000/v1"
+    assert roster.models[0].base_url == f"http://{server.name}.team-a.svc:8000/v1"
+    assert roster_of(council_spec(VLLM)).models[0].replicas_url is None
+    assert server.name != roster_of(council_spec(VLLM)).servers[0].name
 
 
 def test_an_impossible_spec_needs_nothing() -> None:

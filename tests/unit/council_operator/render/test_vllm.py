@@ -144,6 +144,24 @@ def test_an_accelerator_is_never_asked_for_twice() -> None:
     assert ON_GPU["spec"]["strategy"] == {"type": "Recreate"}
 
 
+def test_replicas_are_replaced_one_after_the_other_without_another_gpu() -> None:
+    several = deployment(replicas=3)
+    assert several["spec"]["replicas"] == 3
+    assert several["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+    }
+    assert deployment(running=vllm.Running.ASLEEP, replicas=3)["spec"]["replicas"] == 0
+
+
+def test_each_replica_has_an_address_of_its_own() -> None:
+    model = VllmModel.model_validate({"model": "m", "replicas": 2})
+    together, each = vllm.render_services("model-1", model, council())
+    assert (together["metadata"]["name"], together["spec"].get("clusterIP")) == ("model-1", None)
+    assert (each["metadata"]["name"], each["spec"]["clusterIP"]) == ("model-1-each", "None")
+    assert each["spec"]["selector"] == together["spec"]["selector"]
+
+
 def test_a_models_name_cannot_become_another_flag_or_show_a_variable() -> None:
     args = container_of(deployment(model="--trust-remote-code $(VLLM_API_KEY)"))["args"]
     assert "--model=--trust-remote-code $$(VLLM_API_KEY)" in args
@@ -151,7 +169,7 @@ def test_a_models_name_cannot_become_another_flag_or_show_a_variable() -> None:
 
 
 def test_the_service_selects_its_own_pods_only() -> None:
-    service = vllm.render_service("model-1", council())
+    [service] = vllm.render_services("model-1", VllmModel.model_validate({"model": "m"}), council())
     labels = ON_CPU["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert service["spec"]["selector"]["app.kubernetes.io/instance"] == "model-1"

@@ -7,7 +7,7 @@ from council_operator.plan.gpu import GpuPlan
 from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.models import summarise_models
-from deliberation.api.v1alpha1.council_status import ModelStatus
+from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 from fakes.fake_world import FakeWorld
@@ -59,6 +59,17 @@ def test_an_endpoint_is_ready_when_the_runner_has_reached_it() -> None:
     assert model.ready
     assert model.deployment is None
     assert finding.status is True
+
+
+def test_replicas_are_counted_and_one_that_answers_is_enough() -> None:
+    world = world_of({"name": "small", "vllm": {**VLLM["vllm"], "replicas": 3}})
+    (whole,), _ = summary(world)
+    assert whole.replicas == ReplicasStatus(wanted=3, ready=3)
+    assert whole.message is None
+    deployment = world.children["Deployment", str(whole.deployment)]
+    deployment["status"]["readyReplicas"] = 1
+    (model,), finding = summary(world)
+    assert (model.ready, model.message, finding.status) == (True, "1 of 3 replicas answer", True)
 
 
 def test_a_bundle_that_does_not_do_is_named() -> None:

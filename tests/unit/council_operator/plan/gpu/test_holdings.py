@@ -22,6 +22,11 @@ def test_what_is_written_is_read() -> None:
     assert read_holding(deployment(WRITTEN)) == Holding(ServerId("team", "m"), POOL, 2)
 
 
+def test_replicas_are_remembered() -> None:
+    several = write_holding(Placement(POOL, 2, Share(23, None, None), replicas=3))
+    assert read_holding(deployment(several)) == Holding(ServerId("team", "m"), POOL, 2, replicas=3)
+
+
 @pytest.mark.parametrize(
     "text",
     [

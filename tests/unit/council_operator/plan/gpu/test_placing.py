@@ -317,3 +317,44 @@ def test_a_server_is_behind_somebody_or_next_or_may_start(stage: Stage) -> None:
     for name in ("one", "two"):
         server = ServerId("team", name)
         assert not (server in result.behind and server in result.may_start)
+
+
+def several(replicas: int, name: str = "m", since_ms: int = 0, slices: int = 1) -> Demand:
+    one = demand(name, since_ms, sharing="Exclusive", slices=slices, tensorParallel=slices)
+    return replace(one, model=one.model.model_copy(update={"replicas": replicas}))
+
+
+WHOLE = (fake_gpu_node("a", gpus=2), fake_gpu_node("b", gpus=1))
+
+
+def test_every_replica_counts_and_may_run_on_a_node_of_its_own() -> None:
+    assert placed(plan(several(3), nodes=WHOLE)).replicas == 3
+    result = plan(several(2), several(1, "n", since_ms=1), several(1, "o", since_ms=2), nodes=WHOLE)
+    assert isinstance(result.verdicts[ServerId("team", "n")], Placement)
+    assert refused(result, "o").reason is Reason.GPU_SLICES_UNAVAILABLE
+
+
+def test_replicas_that_do_not_all_fit_get_nothing_and_take_nothing() -> None:
+    result = plan(several(4), several(3, "n", since_ms=1), nodes=WHOLE)
+    assert refused(result).message.startswith("for each of 4 replicas: ")
+    assert placed(result, "n").replicas == 3
+
+
+def test_replicas_of_several_gpus_each_need_them_on_one_node() -> None:
+    assert placed(plan(several(1, slices=2), nodes=WHOLE)).slices == 2
+    assert refused(plan(several(2, slices=2), nodes=WHOLE)).reason is Reason.GPU_SLICES_UNAVAILABLE
+
+
+def test_replicas_that_are_held_are_kept_against_who_came_before() -> None:
+    pool = placed(plan(several(2), nodes=WHOLE)).pool
+    held = Holding(ServerId("team", "late"), pool, 1, replicas=2)
+    result = plan(several(2, "early"), several(2, "late", since_ms=9), nodes=WHOLE, holdings=(held,))
+    assert placed(result, "late").replicas == 2
+    assert refused(result, "early").reason is Reason.GPU_SLICES_UNAVAILABLE
+
+
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 2)), max_size=5))
+def test_no_more_whole_gpus_are_handed_out_to_replicas_than_there_are(asked: list[tuple[int, int]]) -> None:
+    demands = [several(n, f"m{index}", since_ms=index, slices=slices) for index, (n, slices) in enumerate(asked)]
+    given_out = [one for one in plan(*demands, nodes=WHOLE).verdicts.values() if isinstance(one, Placement)]
+    assert sum(one.replicas * one.slices for one in given_out) <= 3
