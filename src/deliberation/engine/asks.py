@@ -52,5 +52,5 @@ def ask_of(entry: Contribution | Abstention) -> Ask:
             return Ask(Stage.JUDGE, entry.judge, entry.round, entry.order)
         case "synthesis":
             return Ask(Stage.SYNTHESISE, entry.seat)
-        case "abstention":
+        case _:
             return Ask(entry.stage, entry.seat, entry.round, entry.turn)

@@ -63,7 +63,7 @@ class Gathering:
                 self._ballots[entry.judge, entry.order] = entry
             case "synthesis":
                 self._synthesis = entry
-            case "abstention":
+            case _:
                 self._abstentions[ask] = entry
 
     def find_ask_of_abstention(self, key: str) -> Ask | None:
