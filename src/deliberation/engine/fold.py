@@ -124,7 +124,7 @@ class Folding:
                 is_usable = bool(entry.texts)
             case "ballot":
                 is_ours, is_usable = self._examine_ballot(entry)
-            case "abstention":
+            case _:
                 is_ours = ask_of(entry) == ask
         if not is_ours:
             return Rejection.FOREIGN
