@@ -26,6 +26,19 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
+class CautiousClient(Client):
+    """A client that logs in over TLS alone when it was told to use TLS.
+
+    nats-py encrypts when the server's first line asks for it. That line is not encrypted: who can change it could have
+    a password sent in clear.
+    """
+
+    def _connect_command(self) -> bytes:
+        if "tls" in self.options and not self._server_info.get("tls_required"):
+            raise Error("nats: the server does not offer TLS, which was asked for")
+        return super()._connect_command()
+
+
 class Connection:
     """Keeps a client connected, and repeats what a lost connection or a lost answer interrupted.
 
@@ -54,7 +67,7 @@ class Connection:
         self.patience_seconds = patience_seconds
         self._urls = [part.strip() for part in url.split(",")]
         self._login = login
-        self._tls = tls
+        self._tls = tls or (Tls() if "tls://" in url else None)
         self._name = name
         self._on_state = on_state or (lambda _: None)
         self._session: Session | None = None
@@ -145,7 +158,7 @@ class Connection:
 
     async def _keep_connected(self) -> None:
         while True:
-            session = Session(Client(), asyncio.Event())
+            session = Session(CautiousClient(), asyncio.Event())
             try:
                 await self._connect(session)
                 await self._stay(session)
