@@ -53,15 +53,12 @@ class Folding:
 
     def add(self, record: LedgerRecord) -> None:
         """Take one record in, or count why it does not count."""
-        entry = record.entry
         if self._verdict is not None:
             self._rejected[Rejection.LATE] += 1
-        elif entry is None:
-            self._reject(record.key, Rejection.MALFORMED)
-        elif rejection := self._find_rejection(record.key, entry):
-            self._reject(record.key, rejection)
         else:
-            self._accept(record.key, entry)
+            rejection = self._take_in(record.key, record.entry) if record.entry else Rejection.MALFORMED
+            if rejection:
+                self._reject(record.key, rejection)
         self._taken.add(record.key)
 
     def stand(self) -> Standing:
@@ -94,23 +91,39 @@ class Folding:
                 return
         self._wave = Gathering(None, (), settled)
 
-    def _find_rejection(self, key: str, entry: LedgerEntry) -> Rejection | None:
-        """Return why the entry does not count, unless it does."""
+    def _take_in(self, key: str, entry: LedgerEntry) -> Rejection | None:
+        """Take the entry in, or return why it does not count."""
         if key != entry.key:
             return Rejection.MISPLACED
         if key in self._taken:
             return Rejection.DUPLICATE
         match entry.kind:
-            case "start" | "cancel" | "suspend" | "verdict":
-                return None
+            case "start":
+                self._started = self._started or entry
+                self._starts += 1
+                self._wave_starts += 1
+            case "cancel":
+                self._cancelled = True
+            case "suspend":
+                self._suspended = self._suspended or entry.number >= self._task.resumed
+            case "verdict":
+                self._end(entry)
             case "abstention":
-                asked = ask_of(entry).key
+                return self._take_answer(ask_of(entry).key, key, entry)
             case _:
-                asked = key
+                return self._take_answer(key, key, entry)
+        return None
+
+    def _take_answer(self, asked: str, key: str, entry: Contribution | Abstention) -> Rejection | None:
         ask = self._wave.open.get(asked)
         if ask is None:
             return Rejection.DUPLICATE if asked in self._answered else Rejection.FOREIGN
-        return self._find_fault(entry, ask)
+        fault = self._find_fault(entry, ask)
+        if fault is None:
+            self._wave.take(asked, entry)
+            self._counting.add(key)
+            self._go_on_from(asked)
+        return fault
 
     def _find_fault(self, entry: Contribution | Abstention, ask: Ask) -> Rejection | None:
         """Return what is wrong with the answer to an open ask."""
@@ -139,28 +152,6 @@ class Folding:
             len(score.criteria) == len(self._criteria) for score in ballot.scores
         )
         return is_ours, is_complete
-
-    def _accept(self, key: str, entry: LedgerEntry) -> None:
-        match entry.kind:
-            case "start":
-                self._started = self._started or entry
-                self._starts += 1
-                self._wave_starts += 1
-            case "cancel":
-                self._cancelled = True
-            case "suspend":
-                self._suspended = self._suspended or entry.number >= self._task.resumed
-            case "verdict":
-                self._end(entry)
-            case "abstention":
-                self._take(ask_of(entry).key, key, entry)
-            case _:
-                self._take(key, key, entry)
-
-    def _take(self, asked: str, key: str, entry: Contribution | Abstention) -> None:
-        self._wave.take(asked, entry)
-        self._counting.add(key)
-        self._go_on_from(asked)
 
     def _go_on_from(self, asked: str) -> None:
         self._answered.add(asked)

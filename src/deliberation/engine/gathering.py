@@ -1,6 +1,6 @@
 """One wave of asks while its answers come in: what is still open, and how the run stands with what has come."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -29,13 +29,15 @@ class Gathering:
         self._asks = asks
         self._has_answers = False
         self._proposals: dict[str, Proposal | None] = {}
+        self._names: list[str] = []
         self._critiques: dict[tuple[int, str], Critique | None] = {}
         self._ballots: dict[tuple[str, int], Ballot | None] = {}
         self._synthesis: Synthesis | None = None
         self._abstentions: dict[Ask, Abstention] = {}
         match leg and leg.stage:
             case Stage.PROPOSE | Stage.EXCHANGE:
-                self._proposals = dict.fromkeys([name_proposal(ask.seat, ask.turn) for ask in asks])
+                self._proposals = dict.fromkeys(self.open)
+                self._names = [name_proposal(ask.seat, ask.turn) for ask in self.open.values()]
             case Stage.CRITIQUE:
                 self._critiques = dict.fromkeys([(ask.round, ask.seat) for ask in asks])
             case Stage.JUDGE:
@@ -56,7 +58,7 @@ class Gathering:
         self._has_answers = True
         match entry.kind:
             case "proposal":
-                self._proposals[entry.id] = entry
+                self._proposals[asked] = entry
             case "critique":
                 self._critiques[entry.round, entry.seat] = entry
             case "ballot":
@@ -79,7 +81,7 @@ class Gathering:
         abstentions = self._settle_abstentions()
         match leg.stage:
             case Stage.PROPOSE | Stage.EXCHANGE:
-                written = _list_present(self._proposals)
+                written = _list_present(zip(self._names, self._proposals.values(), strict=True))
                 rounds = before.rounds[: leg.round]
                 skipped: tuple[Mapping[str, Proposal], ...] = ({},) * (leg.round - len(rounds))
                 return before._replace(
@@ -88,10 +90,10 @@ class Gathering:
                     abstentions=abstentions,
                 )
             case Stage.CRITIQUE:
-                critiques = {**before.critiques, **_list_present(self._critiques)}
+                critiques = {**before.critiques, **_list_present(self._critiques.items())}
                 return before._replace(critiques=critiques, abstentions=abstentions)
             case Stage.JUDGE:
-                return before._replace(ballots=_list_present(self._ballots), abstentions=abstentions)
+                return before._replace(ballots=_list_present(self._ballots.items()), abstentions=abstentions)
             case _:
                 return before._replace(synthesis=self._synthesis, abstentions=abstentions)
 
@@ -106,5 +108,5 @@ class Gathering:
         return {ask.abstention_key: ask for ask in self._asks}
 
 
-def _list_present(places: Mapping[_Name, _Entry | None]) -> dict[_Name, _Entry]:
-    return {name: entry for name, entry in places.items() if entry is not None}
+def _list_present(places: Iterable[tuple[_Name, _Entry | None]]) -> dict[_Name, _Entry]:
+    return {name: entry for name, entry in places if entry is not None}
