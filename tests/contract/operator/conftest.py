@@ -2,17 +2,21 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
+from nats.aio.client import Client
 
 from clusters import folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer, RefusedError
 from deliberation.bus.jetstream import JetStreamBus, connect
-from deliberation.bus.login import SecretLogin
+from deliberation.bus.login import CredentialsLogin, SecretLogin
+from deliberation.bus.namespaced import NamespacedBus, connect_namespaced
 from deliberation.runner.settings import BUS_SECRET
 from fakes.fake_runner import FakeRunner
 from fakes.nats_server import AUTHORITY, NatsServer, nats_server, trusting_server
@@ -71,6 +75,25 @@ class World:
         for key, value in secret["data"].items():
             (folder / key).write_bytes(base64.b64decode(value))
         return await connect(self.nats.url, login=SecretLogin("runner", folder), name="test")
+
+    @asynccontextmanager
+    async def operators_bus(self) -> AsyncIterator[NamespacedBus]:
+        """Give a bus that may do what the operator may, which is more than a runner may."""
+        bus = await connect_namespaced(self.nats.url, AUTHORITY, name="test")
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    @asynccontextmanager
+    async def raw_nats(self) -> AsyncIterator[Client]:
+        """Give a plain client of NATS that may do anything in the account of the test's namespace."""
+        login = CredentialsLogin("operator", AUTHORITY.operator(self.api.namespace))
+        client = await nats.connect(self.nats.url, **login.build_options())
+        try:
+            yield client
+        finally:
+            await client.close()
 
     async def fake_runner(self, council: str) -> FakeRunner:
         """Return a fake runner for a Council, once KubeRay's RayJob for it is there."""

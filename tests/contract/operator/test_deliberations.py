@@ -110,7 +110,8 @@ async def test_a_deleted_question_leaves_no_message(world: World, council: FakeR
     await council.finish(run, task)
     await deletion
     assert await council.bus.read_ledger(run) == ()
-    assert await council.bus.read_task(run.namespace, run.deliberation_uid) is None
+    async with world.operators_bus() as bus:
+        assert await bus.read_task(run.namespace, run.deliberation_uid) is None
 
 
 async def test_a_question_can_be_deleted_while_the_bus_is_away(world: World, council: FakeRunner) -> None:
@@ -122,23 +123,20 @@ async def test_a_question_can_be_deleted_while_the_bus_is_away(world: World, cou
 
 
 async def test_malformed_and_foreign_messages_change_nothing_and_are_counted(world: World, council: FakeRunner) -> None:
-    import nats  # noqa: PLC0415 - only this test speaks raw NATS
-
     await world.apply(question_body())
     run, task = await council.take()
-    raw = await nats.connect(world.nats.url)
-    await raw.jetstream().publish(entry(run, "proposal.0.dev-9.0"), Proposal(seat="dev-9", answer="no").encode())
-    await raw.jetstream().publish(entry(run, "abstention.propose.0.dev-8.0"), b"{broken")
-    await raw.jetstream().publish(entry(run, "ballot.0.dev-0.7"), b'{"kind":"ballot","version":99}')
-    await council.finish(run, task)
-    await world.wait(QUESTION, "condition=Succeeded")
-    before = await world.get("deliberation", "question")
-    assert before["status"]["votes"]["counts"] == [{"answer": "true", "seats": 3, "weightMilli": 3000}]
-    assert world.operator.metric("council_ledger_entries_rejected_total") == 3
-    await raw.jetstream().publish(
-        entry(run, "proposal.5.dev-0.0"), Proposal(seat="dev-0", round=5, answer="no").encode()
-    )
-    await raw.close()
+    async with world.raw_nats() as raw:
+        publish = raw.jetstream().publish
+        await publish(entry(run, "proposal.0.dev-9.0"), Proposal(seat="dev-9", answer="no").encode())
+        await publish(entry(run, "abstention.propose.0.dev-8.0"), b"{broken")
+        await publish(entry(run, "ballot.0.dev-0.7"), b'{"kind":"ballot","version":99}')
+        await council.finish(run, task)
+        await world.wait(QUESTION, "condition=Succeeded")
+        before = await world.get("deliberation", "question")
+        assert before["status"]["votes"]["counts"] == [{"answer": "true", "seats": 3, "weightMilli": 3000}]
+        assert world.operator.metric("council_ledger_entries_rejected_total") == 3
+        late = Proposal(seat="dev-0", round=5, answer="no")
+        await publish(entry(run, "proposal.5.dev-0.0"), late.encode())
     await world.kubectl("annotate", QUESTION, "look=again")
     world.operator.kill()
     world.operator.start()
@@ -180,14 +178,11 @@ async def test_a_broken_question_does_not_hold_up_its_neighbours(world: World, c
 
 
 async def test_every_subject_has_a_stream_before_the_first_question(world: World, council: FakeRunner) -> None:
-    import nats  # noqa: PLC0415 - only this test speaks raw NATS
-
     assert council
-    raw = await nats.connect(world.nats.url)
-    for stream in streams.ALL:
-        info = await raw.jetstream().stream_info(stream.name)
-        assert set(stream.subjects) == set(info.config.subjects or ())
-    await raw.close()
+    async with world.raw_nats() as raw:
+        for stream in streams.ALL:
+            info = await raw.jetstream().stream_info(stream.name)
+            assert set(stream.subjects) == set(info.config.subjects or ())
 
 
 async def test_a_finished_question_says_so_to_gitops_tools(world: World, council: FakeRunner) -> None:
@@ -214,7 +209,8 @@ async def test_the_ledger_of_another_namespace_is_out_of_sight(world: World, cou
     await world.apply(question_body())
     run, task = await council.take()
     foreign = Run("elsewhere", run.deliberation_uid)
-    await council.bus.publish_entry(foreign, Proposal(seat="dev-0", answer="no"))
+    async with world.operators_bus() as bus:
+        await bus.publish_entry(foreign, Proposal(seat="dev-0", answer="no"))
     await council.finish(run, task)
     await world.wait(QUESTION, "condition=Succeeded")
     body = await world.get("deliberation", "question")
