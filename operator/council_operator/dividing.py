@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from council_operator.apply.actions import build_event
+from council_operator.apply.actions import emit
 from council_operator.kube.port import ConflictError, Kubernetes
 from council_operator.loops import Again, Key
 from council_operator.plan.actions import EmitEvent, ObjectReference
@@ -73,7 +73,7 @@ class Divider:
         logger.info("node %s: %s", change.node["metadata"]["name"], change.message)
         event = EmitEvent("Normal", change.reason, change.message)
         subject = {**change.node, "apiVersion": "v1", "kind": "Node"}
-        await self._kubernetes.create(build_event(event, subject))
+        await emit(event, subject, self._kubernetes)
         return True
 
     def _tell(self, fault: str) -> None:

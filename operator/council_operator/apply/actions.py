@@ -1,9 +1,10 @@
 """Carries out what a plan asks for, in order. Every action may be repeated, so a crash between two loses nothing."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from council_operator.kube.port import ConflictError, Kubernetes
+from council_operator.kube.port import ConflictError, Kubernetes, KubernetesError
 from council_operator.plan.actions import (
     Action,
     Apply,
@@ -23,6 +24,8 @@ from deliberation.bus.port import Bus
 Body = dict[str, Any]
 
 COMPONENT = "council-operator"
+
+logger = logging.getLogger(__name__)
 
 
 async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: Bus) -> None:
@@ -50,7 +53,17 @@ async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: 
         case Purge():
             await bus.purge(action.namespace, action.deliberation_uid)
         case EmitEvent():
-            await kubernetes.create(build_event(action, subject))
+            await emit(action, subject, kubernetes)
+
+
+async def emit(event: EmitEvent, subject: Body, kubernetes: Kubernetes) -> None:
+    """Create an Event about `subject`; one that is refused, as in a namespace that is being deleted, is only logged."""
+    try:
+        await kubernetes.create(build_event(event, subject))
+    except KubernetesError as error:
+        metadata = subject["metadata"]
+        name = f"{metadata.get('namespace', '')}/{metadata['name']}"
+        logger.warning("%s %s: the Event %s was not taken: %s", subject["kind"], name, event.reason, error)
 
 
 async def _publish_task(action: PublishTask, bus: Bus) -> None:

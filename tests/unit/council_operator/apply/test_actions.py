@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from council_operator.apply.actions import carry_out
-from council_operator.kube.port import ConflictError
+from council_operator.kube.port import ConflictError, ForbiddenError
 from council_operator.plan.actions import Action, Apply, Delete, EmitEvent, ObjectReference, Release, SetFinalizer
 from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.bus.memory import MemoryBus
@@ -124,3 +124,14 @@ async def test_an_event_names_the_object_it_is_about(world: World) -> None:
     (event,) = [body for body in world.kubernetes.objects.values() if body["kind"] == "Event"]
     assert event["involvedObject"]["uid"] == world.subject["metadata"]["uid"]
     assert (event["type"], event["reason"], event["message"]) == ("Warning", "NoQuorum", "1 of 3 proposals came")
+
+
+async def test_an_event_that_a_terminating_namespace_refuses_fails_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise ForbiddenError(403, "Forbidden", "namespace default is being terminated")
+
+    world.kubernetes.before_write = refuse
+    await world.carry_out(EmitEvent("Normal", "Succeeded", "3 of 3 proposals"))
+    assert "Deliberation default/question: the Event Succeeded was not taken: 403 Forbidden" in caplog.text
