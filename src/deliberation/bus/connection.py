@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error, NoRespondersError
+from nats.errors import Error, NoRespondersError, UnexpectedEOF
 
 from deliberation.bus.login import Login, Tls
 from deliberation.bus.port import BusUnavailableError
@@ -20,6 +20,7 @@ PING_SECONDS = 20
 RECONNECT_SECONDS = 0.25
 RETRY_SECONDS = 0.1
 REFUSED = "Authorization Violation"
+HANG_UPS = (ConnectionResetError, BrokenPipeError, UnexpectedEOF)
 
 Result = TypeVar("Result")
 
@@ -27,10 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 class CautiousClient(Client):
-    """A client that logs in over TLS alone when it was told to use TLS.
+    """A client that hears the server out before it goes on, and logs in over TLS alone when it was told to use TLS.
 
     nats-py encrypts when the server's first line asks for it. That line is not encrypted: who can change it could have
     a password sent in clear.
+
+    A server that refuses a log-in says so and hangs up. Were a ping sent after the log-in at once, that it leaves
+    unread, TCP would take its words back. Hence `verbose`: the server acknowledges the log-in, and until then nothing
+    else is sent. (It acknowledges every later message of ours, too, with five bytes that nobody waits for.)
     """
 
     def _connect_command(self) -> bytes:
@@ -177,6 +182,7 @@ class Connection:
 
         options: dict[str, Any] = {
             "name": self._name,
+            "verbose": True,
             "error_cb": self._note,
             "closed_cb": lose,
             "allow_reconnect": False,
@@ -205,9 +211,11 @@ class Connection:
 
     async def _note(self, error: Exception) -> None:
         """Remember what went wrong for the message of whoever waits in vain."""
-        if isinstance(error, ConnectionResetError) and REFUSED in self._last_fault:
-            return  # a server that refuses credentials hangs up, which may be seen before its words are read
         fault = str(error) or type(error).__name__
+        if isinstance(error, HANG_UPS):
+            if REFUSED in self._last_fault:
+                return  # what it said tells more
+            fault = f"the server hung up, as it does when it refuses credentials or ends: {fault}"
         if fault != self._last_fault:
             _log.warning("NATS at %s: %s", self._place, fault)
         self._last_fault = fault

@@ -1,4 +1,11 @@
-"""Messages about the connection tell where it goes, and nothing that a URL may hide."""
+"""Messages about the connection tell where it goes, why there is none, and nothing that a URL may hide."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -17,3 +24,51 @@ async def test_a_server_that_is_away_is_named_without_credentials(url: str, unus
     assert f"127.0.0.1:{unused_tcp_port}" in str(failure.value)
     assert "hidden" not in str(failure.value)
     await bus.close()
+
+
+class FakeServer:
+    """A fake NATS server that answers every log-in with some words, or none, and hangs up: in good order, or not."""
+
+    def __init__(self, words: bytes, *, resets: bool = False) -> None:
+        self.words = words
+        self.resets = resets
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._refuse, "127.0.0.1", 0)
+        async with server:
+            yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO " + json.dumps({"auth_required": True, "max_payload": 4096}).encode() + b"\r\n")
+        heard = await reader.readline()
+        if self.resets:
+            linger_for_nothing = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_for_nothing)
+        else:
+            writer.write(self.words)
+            writer.write_eof()
+            heard += await reader.read()
+        self.heard.put_nowait(heard)
+        writer.close()
+
+
+async def test_nothing_is_sent_after_a_log_in_before_the_server_takes_it() -> None:
+    server = FakeServer(b"-ERR 'Authorization Violation'\r\n")
+    async with server.listening() as url:
+        bus = await connect(url, name="test", patience_seconds=0.5)
+        with pytest.raises(BusUnavailableError, match="Authorization Violation"):
+            await bus.read_ledger(Run("team", "uid"))
+        await bus.close()
+        (log_in,) = server.heard.get_nowait().splitlines()
+        assert log_in.startswith(b"CONNECT ")
+
+
+@pytest.mark.parametrize("resets", [True, False])
+async def test_a_server_that_hangs_up_without_a_word_may_have_refused_the_credentials(*, resets: bool) -> None:
+    async with FakeServer(b"", resets=resets).listening() as url:
+        bus = await connect(url, name="test", patience_seconds=0.5)
+        with pytest.raises(BusUnavailableError, match="hung up, as it does when it refuses credentials or ends"):
+            await bus.read_ledger(Run("team", "uid"))
+        await bus.close()
