@@ -317,7 +317,7 @@ async def test_a_server_that_takes_less_refuses_only_what_is_larger(tmp_path: Pa
         await bus.ensure_streams()
         with pytest.raises(MessageTooLargeError, match=r"max_payload of nats-server up to 4194304"):
             await bus.publish_task(run, RUNNER, build_task(run, question="x" * MIB))
-        assert await bus.publish_task(run, RUNNER, build_task(run, question="x" * (MIB - 2048)))
+        assert await bus.publish_task(run, RUNNER, build_task(run, question="x" * (MIB - 4096)))
         await bus.close()
 
 
