@@ -39,6 +39,7 @@ from council_operator.plan.observed import (
 from council_operator.plan.roster import runner_name
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from council_operator.plan.turns import Stand, read_stand
+from council_operator.plan.waiting import was_admitted
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
@@ -133,7 +134,7 @@ class FakeWorld:
             return DeliberationObserved(body, council, bus_fault=BusFault("not connected to NATS"), now_ms=self.now_ms)
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
-        ledger = tuple(self.ledgers.get(uid, ())) if task or "startTime" in body["status"] else ()
+        ledger = tuple(self.ledgers.get(uid, ())) if task or was_admitted(body) else ()
         return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms)
 
     def reconcile_council(self, name: str) -> Plan:

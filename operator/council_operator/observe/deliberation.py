@@ -7,6 +7,7 @@ from council_operator.kube.port import Kubernetes
 from council_operator.loops import Key
 from council_operator.plan.actions import ObjectReference
 from council_operator.plan.observed import BusFault, DeliberationObserved
+from council_operator.plan.waiting import was_admitted
 from council_operator.queues import Queues
 from deliberation.api.v1alpha1.base import API_VERSION
 from deliberation.bus.port import Bus, BusUnavailableError
@@ -32,9 +33,8 @@ async def observe(
     uid = body["metadata"]["uid"]
     try:
         task = await bus.read_task(key.namespace, uid)
-        was_admitted = task is not None or "startTime" in body.get("status", {})
         run = Run(key.namespace, uid, task.attempt if task else 1)
-        ledger = await bus.read_ledger(run) if was_admitted else ()
+        ledger = await bus.read_ledger(run) if task or was_admitted(body) else ()
     except BusUnavailableError as error:
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
     observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms())

@@ -27,10 +27,14 @@ MAX_TEXT_BYTES = MAX_MESSAGE_BYTES - 128 * 1024
 """Most bytes of users' texts in one task; the rest of the message is for seats, models and names."""
 
 
-def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderSettings, *, resumed: int = 0) -> Task:
+def build_task(
+    deliberation: Body, council: Body, now_ms: int, settings: RenderSettings, *, resumed: int = 0, waited_ms: int = 0
+) -> Task:
     """Return the self-contained task of a Deliberation that is admitted now (milliseconds since the epoch).
 
     `resumed` is how often it was suspended before: it goes on with the Council as it is now.
+    `waited_ms` of its timeout were spent before; what is left is divided among the stages, and the task of one that has
+    nothing left, because the bus lost it, ends at once.
 
     Raises:
         InvalidSpecError: the Deliberation or its Council cannot be carried out.
@@ -58,7 +62,7 @@ def build_task(deliberation: Body, council: Body, now_ms: int, settings: RenderS
         seed=spec.seed,
         resumed=resumed,
         started_at_ms=now_ms,
-        timeout_ms=spec.timeout_seconds * 1000,
+        timeout_ms=max(spec.timeout_seconds * 1000 - waited_ms, 1),
     )
 
 

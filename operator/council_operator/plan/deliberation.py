@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from council_operator.plan import health
+from council_operator.plan import health, waiting
 from council_operator.plan.actions import (
     Action,
     Delete,
@@ -19,7 +19,7 @@ from council_operator.plan.observed import DeliberationObserved
 from council_operator.plan.roster import runner_name
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
-from deliberation.api.v1alpha1.deliberation import FINALIZER
+from council_operator.plan.waiting import is_council_ready, is_suspended, was_admitted
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, step
@@ -33,6 +33,7 @@ TAKEOVER_SECONDS = 15.0
 
 BUS_LOOK_SECONDS = 10.0
 DELETION_LOOK_SECONDS = 0.5
+SHORTEST_LOOK_SECONDS = 1.0
 VERDICT_PATIENCE_SECONDS = 5.0
 BUS_PATIENCE_SECONDS = 15.0
 LONGEST_LOOK_SECONDS = 60.0
@@ -58,7 +59,7 @@ def is_settled(observed: DeliberationObserved) -> bool:
     """Return whether nothing can happen to a Deliberation any more, once its status is written."""
     if health.is_being_deleted(observed.body):
         return False
-    if is_finished(observed.body) or is_cancelled_before_admission(observed) or is_refused(observed):
+    if is_finished(observed.body) or is_over_before_admission(observed):
         return True
     if observed.standing is None:
         return observed.bus_fault is None and is_suspended(observed.body)
@@ -68,11 +69,6 @@ def is_settled(observed: DeliberationObserved) -> bool:
 def will_expire(observed: DeliberationObserved) -> bool:
     """Return whether a finished Deliberation is to be deleted some time after its end."""
     return is_finished(observed.body) and observed.body["spec"].get("ttlSecondsAfterFinished") is not None
-
-
-def is_suspended(deliberation: Body) -> bool:
-    """Return whether its user wants a Deliberation, or a Council, to do nothing for now."""
-    return bool(deliberation["spec"].get("suspend"))
 
 
 def is_finished(deliberation: Body) -> bool:
@@ -91,17 +87,9 @@ def is_refused(observed: DeliberationObserved) -> bool:
     return observed.task is None and observed.turn.most_waiting is not None
 
 
-def is_council_ready(council: Body | None) -> bool:
-    """Return whether a Council says of its present spec that it can take questions now; one that sleeps is woken."""
-    if council is None or health.is_being_deleted(council):
-        return False
-    return any(
-        condition["type"] == "Ready"
-        and condition["status"] == "True"
-        and condition.get("reason") != Reason.ASLEEP
-        and condition.get("observedGeneration") == council["metadata"].get("generation")
-        for condition in council.get("status", {}).get("conditions", ())
-    )
+def is_over_before_admission(observed: DeliberationObserved) -> bool:
+    """Return whether a Deliberation never becomes a task: cancelled, out of time, or refused."""
+    return is_cancelled_before_admission(observed) or waiting.has_waited_too_long(observed) or is_refused(observed)
 
 
 def run_of(deliberation: Body, task: Task | None = None) -> Run:
@@ -116,13 +104,20 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
     if end:
         return Plan((end,))
     council = observed.council
-    if is_suspended(observed.body) or council is None or not is_council_ready(council):
+    if is_suspended(observed.body) or council is None:
         return Plan()
+    if not is_council_ready(council):
+        return Plan(look_again_after=_find_end_of_wait(observed))
     if not observed.turn.is_next:
         return Plan(look_again_after=QUEUE_LOOK_SECONDS)
     try:
         task = build_task(
-            observed.body, council, _admission_ms(observed), settings, resumed=_count_suspensions(observed)
+            observed.body,
+            council,
+            observed.now_ms,
+            settings,
+            resumed=_count_suspensions(observed),
+            waited_ms=waiting.waited_ms(observed),
         )
     except InvalidSpecError:
         return Plan()
@@ -136,22 +131,22 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
     )
 
 
+def _find_end_of_wait(observed: DeliberationObserved) -> float | None:
+    """Return when to look at one again whose Council is not ready, in seconds; None if its wait has no end."""
+    if not waiting.is_charged(observed):
+        return None
+    return min(QUEUE_LOOK_SECONDS, max(waiting.seconds_left(observed), SHORTEST_LOOK_SECONDS))
+
+
 def _tell_end_without_task(observed: DeliberationObserved) -> EmitEvent | None:
     """Return what to tell of a Deliberation that never becomes a task; None of one that may."""
     if is_cancelled_before_admission(observed):
         return EmitEvent("Normal", Reason.CANCELLED, "Cancelled before it was admitted: no model was asked")
+    if waiting.has_waited_too_long(observed):
+        return EmitEvent("Warning", Reason.TIMED_OUT, "The Council was not ready within timeoutSeconds")
     if is_refused(observed):
         return EmitEvent("Warning", Reason.QUEUE_FULL, "Refused, because its Council's queue is full")
     return None
-
-
-def _admission_ms(observed: DeliberationObserved) -> int:
-    """Return when the timeout began: at the first admission, also when the bus has lost the task since.
-
-    Whoever was suspended has the whole time again.
-    """
-    start = observed.body.get("status", {}).get("startTime")
-    return health.parse_time_ms(start) if start and not _count_suspensions(observed) else observed.now_ms
 
 
 def _count_suspensions(observed: DeliberationObserved) -> int:
@@ -221,16 +216,12 @@ def _tell_end(outcome: Outcome, standing: Standing, task: Task) -> EmitEvent:
 
 
 def _keep_finalizer(observed: DeliberationObserved) -> tuple[Action, ...]:
-    return () if _has_finalizer(observed) else (SetFinalizer(present=True),)
-
-
-def _has_finalizer(observed: DeliberationObserved) -> bool:
-    return FINALIZER in observed.body["metadata"].get("finalizers", ())
+    return () if was_admitted(observed.body) else (SetFinalizer(present=True),)
 
 
 def _plan_deletion(observed: DeliberationObserved) -> Plan:
     """Stop the run, take its messages off the bus, and let the object go; never hold it for long."""
-    if not _has_finalizer(observed):
+    if not was_admitted(observed.body):
         return Plan()
     metadata = observed.body["metadata"]
     seconds = (observed.now_ms - health.parse_time_ms(metadata["deletionTimestamp"])) / 1000

@@ -11,9 +11,10 @@ from enum import Enum, auto
 from typing import Any
 
 from council_operator.plan import health
-from council_operator.plan.deliberation import is_council_ready, is_finished
+from council_operator.plan.deliberation import is_finished
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
+from council_operator.plan.waiting import is_council_ready
 from deliberation.api.v1alpha1.reasons import Reason
 
 Body = dict[str, Any]
@@ -136,6 +137,11 @@ def was_looked_at(deliberation: Body) -> bool:
 
 
 def admitted_ms(deliberation: Body) -> int:
-    """Return when a Deliberation was admitted, in milliseconds since the epoch; 0 before."""
-    start = deliberation.get("status", {}).get("startTime")
-    return health.parse_time_ms(start) if start else 0
+    """Return when the time of an admitted Deliberation began, in milliseconds since the epoch; 0 before admission.
+
+    Who waits for a sleeping Council has a start, and has had no turn.
+    """
+    status = deliberation.get("status", {})
+    is_admitted = any(one["type"] == "Admitted" and one["status"] == "True" for one in status.get("conditions", ()))
+    start = status.get("startTime")
+    return health.parse_time_ms(start) if start and is_admitted else 0

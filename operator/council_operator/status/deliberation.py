@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from council_operator.plan import health
+from council_operator.plan import health, waiting
 from council_operator.plan.admission import check
 from council_operator.plan.deliberation import (
     is_cancelled_before_admission,
-    is_council_ready,
     is_finished,
     is_refused,
-    is_suspended,
     run_of,
 )
 from council_operator.plan.observed import BusFault, DeliberationObserved
 from council_operator.plan.specs import InvalidSpecError
+from council_operator.plan.waiting import is_council_ready, is_suspended
 from council_operator.status.conditions import Finding, format_time, merge, shorten
 from council_operator.status.endings import conclude, ended, failed, find_end
 from deliberation.api.v1alpha1.deliberation_status import (
@@ -91,38 +90,48 @@ def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusF
 
 
 def _summarise_waiting(observed: DeliberationObserved) -> Body:
-    """Return the status of a Deliberation that is not admitted: cancelled, refused, or waiting for its Council.
+    """Return the status of a Deliberation that is not admitted: ended, refused, or waiting for its Council.
 
     While it is not decided whether the queue takes it in, it stays as it is.
     """
     council = _find_council(observed)
     if is_cancelled_before_admission(observed):
         text = "cancelled before it was admitted: no model was asked"
-        admitted = Finding("Admitted", status=False, reason=Reason.CANCELLED, message=text)
-        end = ended(Reason.CANCELLED, text)
-        return _status(
-            observed,
-            (*end, admitted, council, failed(Reason.CANCELLED, text)),
-            **_end_without_task(observed, Phase.CANCELLED),
-        )
+        return _end_without_task(observed, council, Phase.CANCELLED, Reason.CANCELLED, text)
+    if waiting.has_waited_too_long(observed):
+        return _end_without_task(observed, council, Phase.FAILED, Reason.TIMED_OUT, _explain_wait(observed, council))
     if not observed.turn.is_decided:
         return dict(observed.body.get("status", {}))
     if is_refused(observed):
-        text = _explain_refusal(observed)
-        admitted = Finding("Admitted", status=False, reason=Reason.QUEUE_FULL, message=text)
-        return _status(
-            observed,
-            (*ended(Reason.QUEUE_FULL, text), admitted, council, failed(Reason.QUEUE_FULL, text)),
-            **_end_without_task(observed, Phase.FAILED),
-        )
+        return _end_without_task(observed, council, Phase.FAILED, Reason.QUEUE_FULL, _explain_refusal(observed))
     phase, findings = _hold_back(observed, council)
     return _status(
         observed,
         findings,
         phase=phase,
         queue=_find_place(observed),
-        start_time=observed.body.get("status", {}).get("startTime"),
+        start_time=_find_start(observed, phase, findings),
     )
+
+
+def _find_start(observed: DeliberationObserved, phase: Phase, findings: tuple[Finding, ...]) -> str | None:
+    """Return when the timeout began: at the first waiting for the Council, but not of one that waits for anything else.
+
+    Who was admitted before keeps it, unless suspended since.
+    """
+    start_ms, was_admitted = waiting.find_start_ms(observed), waiting.was_admitted(observed.body)
+    if start_ms is None:
+        is_begun = phase is Phase.WARMING and not was_admitted
+        return format_time(observed.now_ms) if is_begun else None
+    is_next = any(one.reason == Reason.PENDING for one in findings)
+    is_kept = was_admitted and phase is not Phase.SUSPENDED
+    return format_time(start_ms) if phase is Phase.WARMING or is_next or is_kept else None
+
+
+def _find_start_of_run(observed: DeliberationObserved, task: Task) -> str:
+    """Return when the timeout of a run began: it may have waited for its Council before. A resumed one began anew."""
+    start: str | None = observed.body.get("status", {}).get("startTime")
+    return start if start and not task.resumed else format_time(task.started_at_ms)
 
 
 def _hold_back(observed: DeliberationObserved, council: Finding) -> tuple[Phase, tuple[Finding, ...]]:
@@ -171,8 +180,27 @@ def _explain_refusal(observed: DeliberationObserved) -> str:
     )
 
 
-def _end_without_task(observed: DeliberationObserved, phase: Phase) -> Body:
-    return {"phase": phase, "completion_time": format_time(observed.now_ms)}
+def _end_without_task(
+    observed: DeliberationObserved, council: Finding, phase: Phase, reason: Reason, text: str
+) -> Body:
+    """Return the status of a Deliberation that ends before anybody was asked."""
+    admitted = Finding("Admitted", status=False, reason=reason, message=text)
+    return _status(
+        observed,
+        (*ended(reason, text), admitted, council, failed(reason, text)),
+        phase=phase,
+        start_time=observed.body.get("status", {}).get("startTime"),
+        completion_time=format_time(observed.now_ms),
+    )
+
+
+def _explain_wait(observed: DeliberationObserved, council: Finding) -> str:
+    """Return what was waited for in vain; the wait comes first, because the Council's own words may be long."""
+    waited = f"no model was asked: {waiting.timeout_seconds(observed)} s passed"
+    advice = "raise timeoutSeconds of the next Deliberation, or wait for the Council to be Ready"
+    if council.status:
+        return f"{waited} before its Council was ready, which it is now; {advice}"
+    return f"{waited} while it waited for its Council; {advice}. {council.message}"
 
 
 def _find_invalid(observed: DeliberationObserved) -> str | None:
@@ -218,7 +246,7 @@ def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standin
         findings,
         phase=phase,
         queue=None if verdict else _find_place(observed),
-        start_time=format_time(task.started_at_ms),
+        start_time=_find_start_of_run(observed, task),
         completion_time=format_time(verdict.decided_at_ms) if verdict else None,
         attempt=task.attempt,
         council=task.council_uid,

@@ -45,6 +45,7 @@ def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
     """Return how the run ended, in numbers, and what to do about it; never a word of a model."""
     ballots = f", {len(standing.ballots)} ballots" if standing.ballots else ""
     counts = f"{len(standing.list_proposers())} of {len(task.seats)} seats proposed{ballots}"
+    seconds = round(task.timeout_ms / 1000)
     advice = {
         Outcome.SUCCEEDED: "",
         Outcome.CANCELLED: "cancelled; what there was is kept",
@@ -52,7 +53,7 @@ def _explain_end(outcome: Outcome, task: Task, standing: Standing) -> str:
         Outcome.NO_BALLOTS: "no judge gave a usable ballot",
         Outcome.NO_SYNTHESIS: "the synthesiser gave no usable answer",
         Outcome.BUDGET_EXHAUSTED: f"{task.budget_tokens} tokens do not pay for more: raise budget.tokens",
-        Outcome.TIMED_OUT: f"the time of {task.timeout_ms // 1000} s ran out: raise timeoutSeconds, or add capacity",
+        Outcome.TIMED_OUT: f"the {seconds} s since its admission ran out: raise timeoutSeconds, or add capacity",
     }[outcome]
     return "; ".join(part for part in (counts, advice, _count_abstentions(standing)) if part)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from council_operator.plan.actions import Action, PublishEntry, PublishTask
-from council_operator.plan.deliberation import is_council_ready, is_settled, plan
+from council_operator.plan.deliberation import is_settled, plan
 from council_operator.plan.observed import DeliberationObserved
 from council_operator.plan.settings import RenderSettings
+from council_operator.plan.waiting import is_council_ready
 from council_operator.status.deliberation import summarise
 from deliberation.bus.port import Bus
 from deliberation.local.models import SimulatedServers

@@ -119,7 +119,7 @@ class Task(Message):
     top_k: int = 5
     seed: int = 42
     started_at_ms: Annotated[int, Field(description="Admission, in milliseconds since the epoch")]
-    timeout_ms: int
+    timeout_ms: Annotated[int, Field(description="Time for the run, counted from its admission")]
 
     @property
     def deadline_ms(self) -> int:

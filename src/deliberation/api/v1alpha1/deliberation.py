@@ -26,6 +26,8 @@ IMMUTABLE_FIELDS = (
 )
 """Fields of the spec that cannot change after creation; `suspend`, `cancel` and `ttlSecondsAfterFinished` can."""
 
+DEFAULT_TIMEOUT_SECONDS = 600
+
 MAX_TEXT_BYTES = 131_072
 """Most bytes of UTF-8 that question and context have together: a task must fit one message, and `kubectl apply` keeps
 the whole manifest, escaped, in an annotation of at most 256 KiB."""
@@ -241,7 +243,15 @@ class DeliberationSpec(Model):
         Field(ge=1, le=64, description="Least number of valid proposals; default is more than half of the seats"),
     ] = None
     budget: Budget | None = None
-    timeout_seconds: Annotated[int, Field(ge=1, le=86_400, description="Time from admission to the result")] = 600
+    timeout_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=86_400,
+            description="Time from admission to the result, less the time that it waited for a Council that sleeps or "
+            "is not ready; the waiting for its turn, or for a Council that does not exist yet, does not count",
+        ),
+    ] = DEFAULT_TIMEOUT_SECONDS
     priority: Annotated[
         int, Field(ge=-1000, le=1000, description="Who is admitted first of a Council's queue: the higher one")
     ] = 0

@@ -325,7 +325,7 @@ class DeliberationStatus(StatusModel):
     conditions: Conditions = ()
     """What is so and what is not; Succeeded is the one to wait for"""
     start_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
-    """Admission: the timeout counts from here"""
+    """The timeout counts from here: the first waiting for the Council, or admission"""
     completion_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
     """Verdict"""
     attempt: int = 1

@@ -12,6 +12,7 @@ from council_operator.plan.turns import (
     Stand,
     Terms,
     Ticket,
+    admitted_ms,
     choose,
     read_stand,
     read_terms,
@@ -197,3 +198,14 @@ def test_the_terms_of_a_line_come_from_its_council() -> None:
     assert unready is not None
     assert (unready.places, unready.max_waiting, unready.is_open) == (8, 1000, False)
     assert read_terms(council({"models": [], "members": []}), SETTINGS) is None
+
+
+def test_who_waits_for_a_council_has_a_start_and_has_had_no_turn() -> None:
+    body = deliberation()
+    admitted = {"type": "Admitted", "status": "False"}
+    body["status"] = {"startTime": "1970-01-01T00:00:07Z", "conditions": [admitted]}
+    assert admitted_ms(body) == 0
+    admitted["status"] = "True"
+    assert admitted_ms(body) == 7000
+    del body["status"]["startTime"]
+    assert admitted_ms(body) == 0

@@ -34,7 +34,7 @@ def message_of(world: FakeWorld, name: str) -> str:
     [
         (Outcome.NO_QUORUM, "Failed", "a quorum of 2 was asked for"),
         (Outcome.NO_BALLOTS, "Failed", "no judge gave a usable ballot"),
-        (Outcome.TIMED_OUT, "Failed", "the time of 60 s ran out: raise timeoutSeconds"),
+        (Outcome.TIMED_OUT, "Failed", "the 60 s since its admission ran out: raise timeoutSeconds"),
         (Outcome.CANCELLED, "Cancelled", "cancelled; what there was is kept"),
     ],
 )
