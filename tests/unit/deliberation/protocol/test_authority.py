@@ -62,6 +62,31 @@ def test_each_namespace_has_an_account_of_its_own() -> None:
     assert Authority(b"another key of the same length..").account_name("team-a") != AUTHORITY.account_name("team-a")
 
 
+def test_what_was_made_under_a_secret_is_found_again_after_an_upgrade() -> None:
+    """An account's streams are lost to whoever calls it by another name."""
+    settings = json.loads(AUTHORITY.server_settings)
+    operator = decode(settings["operator"])
+    assert operator["sub"] == "ODGVRZ67PULFIVHQALZCPX6WIA74JDL3SBU4KZO6SQVUYFKQPFUAZK5Z"
+    assert settings["system_account"] == "AC64OKDYLBEM2DAC55FAGDKWRUQZFO5GX7Y33RBMXV5PJXTXO44ABWEG"
+    assert AUTHORITY.account_name("team-a") == "AARWKVVUWEZFV6BXNMPUKOHHPI5VSCF7PC44MSDV5DKUSCCVI52NJVPL"
+    assert AUTHORITY.runner("team-a", 100).key.public == "UA4GD7G33XCPCEHC3LZ6B2TUUSJJ3OWTSS2PCBKO63YTA2VHV7EWGLGG"
+    assert AUTHORITY.operator("team-a").key.public == "UASR5HGMA6DWV2OS3KCLNABGY2MSEXDVZUASCG7PN6WRQPLPV6P3L2RU"
+    assert AUTHORITY.system().key.public == "UA4HZ7QPBOTQ6FN5ZPCM5MRWIFLLUG6BBSKIQ2PDT7FD6KIMVFOGFVIR"
+
+
+def test_a_server_log_tells_who_is_who() -> None:
+    settings = json.loads(AUTHORITY.server_settings)
+    system_account = settings["resolver_preload"][settings["system_account"]]
+    users = [AUTHORITY.runner("team-a", 1), AUTHORITY.operator("team-a"), AUTHORITY.system()]
+    names = [decode(token)["name"] for token in (system_account, *(user.token for user in users))]
+    assert names == ["system", "runner", "operator", "system"]
+
+
+def test_the_settings_are_written_to_be_read() -> None:
+    assert AUTHORITY.server_settings.startswith('{\n  "operator": "')
+    assert json.loads(AUTHORITY.server_settings).keys() == {"operator", "system_account", "resolver_preload"}
+
+
 def test_the_operator_may_do_anything_in_an_account_and_nothing_lasts_but_that() -> None:
     claims = decode(AUTHORITY.operator("team-a").token)
     assert claims["iss"] == AUTHORITY.account_name("team-a")
