@@ -68,9 +68,8 @@ def _read_quantity(text: str, unit: str | None) -> Decimal | None:
     bare = text.strip()
     if not any(map(str.isalpha, unit)) and bare.startswith(unit):
         return read_number(bare.removeprefix(unit))
-    digits = _NUMBER.match(bare)
-    written = bare[digits.end() :].strip() if digits else ""
-    return read_number(digits.group()) if digits and _is_same_unit(written, unit) else None
+    digits = next(_NUMBER.finditer(bare)).group()  # nothing is a match, too
+    return read_number(digits) if _is_same_unit(bare.removeprefix(digits).strip(), unit) else None
 
 
 def _is_same_unit(written: str, unit: str) -> bool:

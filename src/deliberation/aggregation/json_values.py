@@ -43,7 +43,7 @@ def spell_json(value: object, schema: dict[str, Any]) -> str | None:
     """
     try:
         plain = _simplify(value)
-        spelled = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        spelled = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except (ValueError, ArithmeticError, RecursionError):
         return None
     if len(spelled) > MAX_CHARACTERS or _count(plain) * _count(schema) > MAX_WORK:

@@ -155,6 +155,10 @@ def test_w_lies_between_0_and_1(scores: Scores) -> None:
     assert w is None or 0 <= w <= 1
 
 
+def test_where_the_correction_for_ties_overshoots_agreement_is_full() -> None:
+    assert kendall_w({"a": {"b": 0, "c": 0}, "b": {"a": 0, "c": 1}, "c": {"a": 0, "b": 1}}) == 1
+
+
 @given(panels(), st.data())
 def test_names_and_order_play_no_part(scores: Scores, data: st.DataObject) -> None:
     names = sorted({item for ranked in scores.values() for item in ranked} | scores.keys())

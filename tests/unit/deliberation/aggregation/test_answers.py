@@ -150,6 +150,7 @@ def test_an_answer_that_was_read_reads_as_itself(text: str, answer: Answer) -> N
 @pytest.mark.parametrize(("one", "other"), [("Straße", "STRASSE"), (" a\n b", "A B"), ("", " ")])
 def test_case_and_white_space_make_no_difference_between_texts(one: str, other: str) -> None:
     assert fold_text(one) == fold_text(other)
+    assert fold_text(" Straße\n B") == "strasse b"
 
 
 @pytest.mark.parametrize("number", ["0", "-0", "0E+5", "-0.00"])

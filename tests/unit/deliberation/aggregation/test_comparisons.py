@@ -94,8 +94,12 @@ class TestStakes:
 
     def test_a_stake_in_both_is_a_stake_in_neither(self) -> None:
         result = compare("AB", self.BALLOTS, self.WEIGHTS, {("a", "A"), ("a", "B")})
-        assert result.above == ((0, 2000), (2000, 0))
-        assert not result.partial
+        assert result == Comparisons(("A", "B"), ((0, 2000), (2000, 0)), partial=False)
+
+    def test_it_is_not_heard_where_the_others_are_split(self) -> None:
+        ballots = self.BALLOTS | {"c": {"A": 2, "B": 1}}
+        result = compare("AB", ballots, dict.fromkeys("abc", 1000), {("a", "A")})
+        assert result == Comparisons(("A", "B"), ((0, 2000), (2000, 0)), partial=False)
 
 
 @given(any_ballots(), st.data())

@@ -97,3 +97,9 @@ class TestIsAhead:
 def test_rounding_does_not_order() -> None:
     assert order_key(Estimate(0.1 + 0.2, None, 1)) == order_key(Estimate(0.3, None, 1))
     assert str(order_key(Estimate(-1e-12, None, 1))) == str(order_key(Estimate(1e-12, None, 1))) == "0.0"
+
+
+def test_the_best_come_first_and_what_differs_by_rounding_alone_is_level() -> None:
+    assert order_key(Estimate(mean=0.6, stderr=None, count=1)) == -0.6
+    assert order_key(Estimate(mean=0.123_456_789_4, stderr=None, count=1)) == -0.123_456_789
+    assert str(order_key(UNSCORED)) == "0.0"
