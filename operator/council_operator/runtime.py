@@ -152,6 +152,7 @@ async def _follow_bus(
             if not subscribed:
                 await bus.watch_ledger(wakes.ledger_grew)
                 await bus.watch_heartbeats(wakes.runner_beat)
+                await bus.lay_exhausted_aside(wakes.task_died)
                 subscribed = True
         except BusUnavailableError as error:
             logger.warning("the bus is not available: %s; trying again", error)

@@ -128,6 +128,10 @@ class Wakes:
         if key:
             self._wake(key)
 
+    def task_died(self, run: Run) -> None:
+        """Look at the Deliberation whose task was laid aside: nobody else ends its run."""
+        self.ledger_grew(run, "")
+
     def runner_beat(self, namespace: str, heartbeat: Heartbeat) -> None:
         """Look at the namespace's Councils when a runner shows up again or its seats changed."""
         known, age = self.heartbeat_of(namespace, heartbeat.runner)

@@ -76,6 +76,7 @@ class FakeWorld:
     consumers: set[str] = field(default_factory=set)
     tasks: dict[str, tuple[str, Task]] = field(default_factory=dict)
     ledgers: dict[str, list[LedgerRecord]] = field(default_factory=dict)
+    dead: dict[str, str] = field(default_factory=dict)
     beats_ms: dict[str, int] = field(default_factory=dict)
     probes: tuple[ProbeResult, ...] | None = None
     nodes: list[Body] | None = field(default_factory=list)
@@ -135,7 +136,8 @@ class FakeWorld:
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
         ledger = tuple(self.ledgers.get(uid, ())) if task or was_admitted(body) else ()
-        return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms)
+        dead_letter = self.dead.get(uid) if task else None
+        return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms, dead_letter=dead_letter)
 
     def reconcile_council(self, name: str) -> Plan:
         """Make one pass over a Council: plan, apply, write the status."""
@@ -193,12 +195,14 @@ class FakeWorld:
             case PublishTask(run, runner, task, replaces):
                 if replaces:
                     self.tasks.pop(run.deliberation_uid, None)
+                    self.dead.pop(run.deliberation_uid, None)
                 self.tasks.setdefault(run.deliberation_uid, (runner, task))
             case PublishEntry(run, entry):
                 self.write_entry(run.deliberation_uid, entry)
             case Purge(_, uid):
                 self.tasks.pop(uid, None)
                 self.ledgers.pop(uid, None)
+                self.dead.pop(uid, None)
 
     def _apply(self, body: Body, manager: str) -> None:
         key = (body["kind"], body["metadata"]["name"])

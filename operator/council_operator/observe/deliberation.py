@@ -35,9 +35,10 @@ async def observe(
         task = await bus.read_task(key.namespace, uid)
         run = Run(key.namespace, uid, task.attempt if task else 1)
         ledger = await bus.read_ledger(run) if task or was_admitted(body) else ()
+        dead_letter = await bus.find_dead_letter(key.namespace, uid) if task else None
     except BusUnavailableError as error:
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
-    observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms())
+    observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms(), dead_letter=dead_letter)
     if task and observed.standing and not observed.standing.suspended:
         queues.note_run(key, task.started_at_ms, is_over=observed.standing.verdict is not None)
     return replace(observed, turn=queues.look_up(key))

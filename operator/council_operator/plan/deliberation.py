@@ -20,10 +20,11 @@ from council_operator.plan.roster import runner_name
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.plan.waiting import is_council_ready, is_suspended, was_admitted
-from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
+from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.engine.step import Finish, Record, step
-from deliberation.protocol.messages import Cancel, Outcome, Suspend, Task
+from deliberation.engine.step import Finish, Record, Work, step
+from deliberation.protocol.messages import Abstention, Cancel, Outcome, Suspend, Task
 from deliberation.protocol.subjects import Run
 
 Body = dict[str, Any]
@@ -168,7 +169,7 @@ def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, se
     if not standing.cancelled and standing.suspended:
         return _plan_admission(observed, settings)
     takeover_ms = task.deadline_ms + round(TAKEOVER_SECONDS * 1000)
-    if standing.cancelled or observed.now_ms >= takeover_ms:
+    if standing.cancelled or observed.dead_letter is not None or observed.now_ms >= takeover_ms:
         return Plan((*keep, *_take_over(observed, task, standing)), look_again_after=1.0)
     return Plan(keep, look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
 
@@ -204,8 +205,22 @@ def _take_over(observed: DeliberationObserved, task: Task, standing: Standing) -
             return tuple(PublishEntry(run, entry) for entry in entries)
         case Finish(verdict):
             return (PublishEntry(run, verdict),)
+        case Work(asks=asks) if observed.dead_letter is not None:
+            return tuple(PublishEntry(run, _abstain(ask)) for ask in asks)
         case _:
             return ()
+
+
+def _abstain(ask: Ask) -> Abstention:
+    """Return that a seat gave nothing, for a task that no runner will take up again."""
+    return Abstention(
+        seat=ask.seat,
+        stage=ask.stage,
+        round=ask.round,
+        turn=ask.turn,
+        reason=AbstentionReason.INTERNAL_ERROR,
+        message="The runner brought no delivery of this question to an end, so it was laid aside: see its log",
+    )
 
 
 def _tell_end(outcome: Outcome, standing: Standing, task: Task) -> EmitEvent:

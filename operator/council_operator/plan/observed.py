@@ -97,6 +97,7 @@ class DeliberationObserved:
     """The world around one Deliberation. `task` is what was published: it outlives changes of the Council.
 
     Without a queue, as in a run without a cluster, it is always its `turn`.
+    `dead_letter` says why the task was laid aside, if it was: no runner will take it up again.
     """
 
     body: Body
@@ -106,6 +107,7 @@ class DeliberationObserved:
     turn: Turn = Turn()
     bus_fault: BusFault | None = None
     now_ms: int = 0
+    dead_letter: str | None = None
 
     @cached_property
     def standing(self) -> Standing | None:

@@ -14,7 +14,7 @@ from council_operator.plan.observed import BusFault, DeliberationObserved
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.plan.waiting import is_council_ready, is_suspended
 from council_operator.status.conditions import Finding, format_time, merge, shorten
-from council_operator.status.endings import conclude, ended, failed, find_end
+from council_operator.status.endings import LAID_ASIDE, conclude, ended, failed, find_end
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_LINE,
     DeliberationStatus,
@@ -281,7 +281,8 @@ def _find_stand(observed: DeliberationObserved, task: Task, standing: Standing) 
         return _hold_back(observed, council)
     verdict = standing.verdict
     phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
-    *overall, succeeded = conclude(verdict, task, standing) if verdict else _go_on(observed, phase)
+    findings = conclude(verdict, task, standing, observed.dead_letter) if verdict else _go_on(observed, phase)
+    *overall, succeeded = findings
     return phase, (*overall, _admitted(), council, succeeded)
 
 
@@ -300,6 +301,8 @@ def _go_on(observed: DeliberationObserved, phase: Phase) -> tuple[Finding, ...]:
     """Return Ready, Reconciling, Stalled and Succeeded of a run in progress."""
     if observed.body["spec"].get("cancel"):
         reason, text = Reason.CANCELLED, "cancelled; what there is will be kept"
+    elif observed.dead_letter is not None:
+        reason, text = Reason.DEAD_LETTER, LAID_ASIDE
     elif phase is Phase.QUEUED:
         reason, text = (
             Reason.PENDING,

@@ -5,6 +5,7 @@ from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Outcome, Task, Verdict
+from deliberation.protocol.streams import DEAD, TaskConsumer
 
 
 def find_end(verdict: Verdict) -> Phase:
@@ -13,9 +14,18 @@ def find_end(verdict: Verdict) -> Phase:
     return ends.get(verdict.outcome, Phase.FAILED)
 
 
-def conclude(verdict: Verdict, task: Task, standing: Standing) -> tuple[Finding, ...]:
+LAID_ASIDE = (
+    f"the runner failed at each of {TaskConsumer.max_deliver} deliveries of this question, so it was laid aside in "
+    f"{DEAD.name}: see the runner's log, then ask again with another Deliberation"
+)
+
+
+def conclude(verdict: Verdict, task: Task, standing: Standing, dead_letter: str | None) -> tuple[Finding, ...]:
     """Return Ready, Reconciling, Stalled and Succeeded of a run that is over."""
     text = _explain_end(verdict.outcome, task, standing)
+    if dead_letter is not None and verdict.outcome not in {Outcome.SUCCEEDED, Outcome.CANCELLED}:
+        text = f"{LAID_ASIDE}; {text}"
+        return (*ended(Reason.DEAD_LETTER, text), failed(Reason.DEAD_LETTER, text))
     if verdict.outcome is not Outcome.SUCCEEDED:
         reason = Reason(verdict.outcome.value)
         return (*ended(reason, text), failed(reason, text))

@@ -24,7 +24,7 @@ async def ensure_stream(connection: Connection, stream: Stream, replicas: int) -
         current = await _find_settings(connection, stream)
         if current is None:
             await connection.call_api(f"STREAM.CREATE.{stream.name}", wanted)
-        elif any(current.get(name) != value for name, value in wanted.items()):
+        elif any(current.get(name, False) != value for name, value in wanted.items()):
             await connection.call_api(f"STREAM.UPDATE.{stream.name}", {**current, **wanted})
     except ApiError as error:
         if error.code == SUBJECTS_OVERLAP:
@@ -92,9 +92,9 @@ def _settings(stream: Stream, replicas: int) -> dict[str, Any]:
         "subjects": list(stream.subjects),
         "retention": "limits",
         "storage": "file",
-        "discard": "new",
-        "discard_new_per_subject": True,
-        "max_msgs_per_subject": 1,
+        "discard": "new" if stream.is_once else "old",
+        "discard_new_per_subject": stream.is_once,
+        "max_msgs_per_subject": 1 if stream.is_once else streams.MAX_EXHAUSTED_PER_RUNNER,
         "max_age": stream.max_age_seconds * NANOSECONDS,
         "max_msg_size": streams.SERVER_MAX_PAYLOAD_BYTES,
         "duplicate_window": streams.DUPLICATE_WINDOW_SECONDS * NANOSECONDS,

@@ -63,7 +63,7 @@ class JetStreamDelivery:
         """Keep the message among the dead ones, with the reason, and never deliver it again."""
         subject = subjects.dead_letter_of(self._message.subject)
         await create_once(
-            self._connection, subject, self._message.data, headers={"Reason": reason[:MAX_REASON_CHARACTERS]}
+            self._connection, subject, self._message.data, headers={streams.REASON: reason[:MAX_REASON_CHARACTERS]}
         )
         await self._say(b"+TERM")
 

@@ -8,7 +8,7 @@ from typing import Any
 from nats.aio.msg import Msg
 from nats.errors import Error, NoRespondersError
 
-from deliberation.bus import declaring, reading
+from deliberation.bus import burying, declaring, reading
 from deliberation.bus.connection import Connection
 from deliberation.bus.delivery import JetStreamDelivery
 from deliberation.bus.listening import StandingSubscription, listen, watch
@@ -89,8 +89,9 @@ class JetStreamBus:
         return await create_once(self._connection, subjects.task(run, runner), task.encode())
 
     async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        """Remove every task of a Deliberation, laid aside or not: another may be published. Its ledger stays."""
         await purge(self._connection, streams.TASKS, subjects.tasks_of_deliberation(namespace, deliberation_uid))
+        await purge(self._connection, streams.DEAD, subjects.dead_of_deliberation(namespace, deliberation_uid))
 
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
@@ -127,9 +128,20 @@ class JetStreamBus:
         )
 
     async def purge(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task and every ledger entry of a Deliberation."""
+        """Remove every task, every ledger entry and every dead letter of a Deliberation."""
         await self.withdraw_tasks(namespace, deliberation_uid)
         await purge(self._connection, streams.LEDGER, subjects.ledger_of_deliberation(namespace, deliberation_uid))
+
+    async def find_dead_letter(self, namespace: str, deliberation_uid: str) -> str | None:
+        """Return why the Deliberation's task was laid aside, or None when it was not."""
+        return await burying.find_reason(self._connection, namespace, deliberation_uid)
+
+    async def lay_exhausted_aside(self, callback: Callable[[Run], None]) -> Subscription:
+        """Lay aside every task that was delivered for the last time in vain, and call back with its run.
+
+        That includes those of the time before; it is said of each once.
+        """
+        return await self._keep(lambda listening: burying.lay_exhausted_aside(self._connection, callback, listening))
 
     async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:
         """Return the next task of `runner`, waiting at most `timeout_seconds` for one; None when none came."""

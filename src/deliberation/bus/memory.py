@@ -54,6 +54,7 @@ class MemoryBus:
         self._consumers: dict[tuple[str, str], dict[str, Attempt]] = {}
         self._followers: list[tuple[str, asyncio.Queue[_Message]]] = []
         self._ledger_watchers: list[Callable[[Run, str], None]] = []
+        self._exhausted_watchers: list[Callable[[Run], None]] = []
         self._heartbeat_watchers: list[Callable[[str, Heartbeat], None]] = []
         self._probe_answers: dict[tuple[str, str], Callable[[ProbeRequest], Awaitable[ProbeReply]]] = {}
         self._changed = asyncio.Event()
@@ -159,7 +160,7 @@ class MemoryBus:
         return _Subscription(lambda: _discard(self._ledger_watchers, callback))
 
     async def purge(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task and every ledger entry of a Deliberation."""
+        """Remove every task, every ledger entry and every dead letter of a Deliberation."""
         await self.withdraw_tasks(namespace, deliberation_uid)
         for subject in tuple(self._messages):
             entry = subjects.find_entry(subject)
@@ -167,14 +168,31 @@ class MemoryBus:
                 del self._messages[subject]
 
     async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        """Remove every task of a Deliberation, laid aside or not: another may be published. Its ledger stays."""
         self.check_connected()
+        wanted = (namespace, deliberation_uid)
+        self.dead = {place: letter for place, letter in self.dead.items() if subjects.find_dead(place) != wanted}
         for subject in tuple(self._messages):
             run = subjects.find_task(subject)
-            if run is not None and (run.namespace, run.deliberation_uid) == (namespace, deliberation_uid):
+            if run is not None and (run.namespace, run.deliberation_uid) == wanted:
                 del self._messages[subject]
                 for attempts in self._consumers.values():
                     attempts.pop(subject, None)
+
+    async def find_dead_letter(self, namespace: str, deliberation_uid: str) -> str | None:
+        """Return why the Deliberation's task was laid aside, or None when it was not."""
+        self.check_connected()
+        wanted = (namespace, deliberation_uid)
+        found = [reason for subject, (reason, _) in self.dead.items() if subjects.find_dead(subject) == wanted]
+        return found[-1] if found else None
+
+    async def lay_exhausted_aside(self, callback: Callable[[Run], None]) -> Subscription:
+        """Lay aside every task that was delivered for the last time in vain, and call back with its run.
+
+        That includes those of the time before; it is said of each once.
+        """
+        self._exhausted_watchers.append(callback)
+        return _Subscription(lambda: _discard(self._exhausted_watchers, callback))
 
     async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:
         """Return the next task of `runner`, waiting at most `timeout_seconds` for one."""
@@ -250,6 +268,8 @@ class MemoryBus:
             if not message.subject.startswith(prefix):
                 continue
             attempt = attempts.setdefault(message.subject, Attempt())
+            if attempt.deliveries >= streams.TaskConsumer.max_deliver and attempt.due <= now:
+                self._lay_exhausted_aside(message, attempt)
             if attempt.done or attempt.deliveries >= streams.TaskConsumer.max_deliver:
                 continue
             if attempt.due <= now:
@@ -258,6 +278,16 @@ class MemoryBus:
                 return MemoryDelivery(self, message.subject, message.data, attempt, attempt.deliveries), now
             next_due = min(next_due, attempt.due)
         return None, next_due
+
+    def _lay_exhausted_aside(self, message: _Message, attempt: Attempt) -> None:
+        """Lay a task aside that nobody acknowledged at its last delivery, if anybody wants that."""
+        run = subjects.find_task(message.subject)
+        if attempt.done or run is None or not self._exhausted_watchers:
+            return
+        attempt.done = True
+        self.dead.setdefault(subjects.dead_letter_of(message.subject), (streams.RETRIED_IN_VAIN, message.data))
+        for callback in tuple(self._exhausted_watchers):
+            call_back(partial(callback, run), message.subject)
 
 
 def _discard(items: list[Item], item: Item) -> None:

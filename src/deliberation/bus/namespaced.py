@@ -135,8 +135,19 @@ class NamespacedBus:
         await (await self._of(namespace)).purge(namespace, deliberation_uid)
 
     async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        """Remove every task of a Deliberation, laid aside or not: another may be published. Its ledger stays."""
         await (await self._of(namespace)).withdraw_tasks(namespace, deliberation_uid)
+
+    async def find_dead_letter(self, namespace: str, deliberation_uid: str) -> str | None:
+        """Return why the Deliberation's task was laid aside, or None when it was not."""
+        return await (await self._of(namespace)).find_dead_letter(namespace, deliberation_uid)
+
+    async def lay_exhausted_aside(self, callback: Callable[[Run], None]) -> Subscription:
+        """Lay aside every task that was delivered for the last time in vain, and call back with its run.
+
+        That includes those of the time before; it is said of each once.
+        """
+        return await self._watch(lambda bus: bus.lay_exhausted_aside(callback))
 
     async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:
         """Return the next task of `runner`, waiting at most `timeout_seconds` for one; None when none came."""

@@ -93,7 +93,7 @@ class Bus(Protocol):
         """File the task for `runner`, once."""
 
     async def withdraw_tasks(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task of a Deliberation, so that another may be published; its ledger stays."""
+        """Remove every task of a Deliberation, laid aside or not: another may be published. Its ledger stays."""
 
     async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
         """Write the entry into the run's ledger, once."""
@@ -114,7 +114,16 @@ class Bus(Protocol):
         """Call back with the run and the key of each entry written from now on, in any namespace."""
 
     async def purge(self, namespace: str, deliberation_uid: str) -> None:
-        """Remove every task and every ledger entry of a Deliberation."""
+        """Remove every task, every ledger entry and every dead letter of a Deliberation."""
+
+    async def find_dead_letter(self, namespace: str, deliberation_uid: str) -> str | None:
+        """Return why the Deliberation's task was laid aside, or None when it was not."""
+
+    async def lay_exhausted_aside(self, callback: Callable[[Run], None]) -> Subscription:
+        """Lay aside every task that was delivered for the last time in vain, and call back with its run.
+
+        That includes those of the time before; it is said of each once.
+        """
 
     async def take_task(self, namespace: str, runner: str, timeout_seconds: float) -> Delivery | None:
         """Return the next task of `runner`, waiting at most `timeout_seconds` for one; None when none came."""

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -27,11 +27,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StreamMessage:
-    """One stored message."""
+    """One stored message. `headers` are there when it was read by itself."""
 
     sequence: int
     subject: str
     data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class _GapError(Exception):
@@ -40,10 +41,12 @@ class _GapError(Exception):
 
 async def find_last(connection: Connection, stream: str, filter_subject: str) -> StreamMessage | None:
     """Return the newest message whose subject matches, or None."""
-    message = await connection.ask(
-        f"$JS.API.DIRECT.GET.{stream}", json.dumps({"last_by_subj": filter_subject}).encode()
-    )
-    return None if _status(message) else _stored(message)
+    return await _get(connection, stream, {"last_by_subj": filter_subject})
+
+
+async def find_at(connection: Connection, stream: str, sequence: int) -> StreamMessage | None:
+    """Return the message of this sequence, or None when it is there no more."""
+    return await _get(connection, stream, {"seq": sequence})
 
 
 async def read_all(connection: Connection, stream: str, filter_subject: str) -> list[StreamMessage]:
@@ -118,6 +121,11 @@ async def follow(
         await asyncio.sleep(REOPEN_SECONDS)
 
 
+async def _get(connection: Connection, stream: str, wanted: dict[str, Any]) -> StreamMessage | None:
+    message = await connection.ask(f"$JS.API.DIRECT.GET.{stream}", json.dumps(wanted).encode())
+    return None if _status(message) else _stored(message)
+
+
 async def _read_batch(
     session: Session, stream: str, filter_subject: str, start: int
 ) -> tuple[list[StreamMessage], int]:
@@ -187,4 +195,4 @@ def _status(message: Msg) -> str:
 def _stored(message: Msg) -> StreamMessage:
     """Return the stored message that a direct get has answered with."""
     headers = message.headers or {}
-    return StreamMessage(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data)
+    return StreamMessage(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, headers)

@@ -27,19 +27,36 @@ class Stream:
     """A stream with limits retention, file storage, one message per subject, and refusal of a second one.
 
     Limits retention, not work-queue: a work-queue stream forgets message ids when the server restarts, and would take
-    the same task twice. One message per subject with "discard new" makes every write a create-once.
+    the same task twice. One message per subject with "discard new" makes every write a create-once. A stream of what
+    the server itself has to say (`is_once` False) keeps the latest of each subject.
     """
 
     name: str
     subjects: tuple[str, ...]
     max_age_seconds: int
+    is_once: bool = True
 
 
 TASKS = Stream("COUNCIL_TASKS", (subjects.TASKS,), 7 * DAY_SECONDS)
 LEDGER = Stream("COUNCIL_LEDGER", (subjects.LEDGER,), 7 * DAY_SECONDS)
 DEAD = Stream("COUNCIL_DEAD", (subjects.DEAD,), 14 * DAY_SECONDS)
+EXHAUSTED = Stream(
+    "COUNCIL_EXHAUSTED",
+    (f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{TASKS.name}.*",),
+    7 * DAY_SECONDS,
+    is_once=False,
+)
+"""What the server says of tasks that it delivered for the last time in vain. It says so once, so it is kept."""
 
-ALL = (TASKS, LEDGER, DEAD)
+MAX_EXHAUSTED_PER_RUNNER = 10_000
+
+REASON = "Reason"
+"""The header of a task laid aside that says why it was."""
+
+RETRIED_IN_VAIN = "DeliveredTooOften"
+"""The reason of a task that no delivery brought to an end."""
+
+ALL = (TASKS, LEDGER, DEAD, EXHAUSTED)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def dead(run: Run, runner: str) -> str:
     return f"{PREFIX}.{run.namespace}.dead.{runner}.{run.deliberation_uid}.{run.attempt}"
 
 
+def dead_of_deliberation(namespace: str, deliberation_uid: str) -> str:
+    """Return the filter that selects every task of one Deliberation that was laid aside."""
+    return f"{PREFIX}.{namespace}.dead.*.{deliberation_uid}.>"
+
+
 def dead_letter_of(task_subject: str) -> str:
     """Return where a task is laid aside, from its subject, even when that names no run."""
     tokens = task_subject.split(".")
@@ -95,6 +100,15 @@ def find_task(subject: str) -> Run | None:
     match subject.split("."):
         case ["council", "v1", namespace, "task", _, uid, attempt] if attempt.isdecimal():
             return Run(namespace, uid, int(attempt))
+        case _:
+            return None
+
+
+def find_dead(subject: str) -> tuple[str, str] | None:
+    """Return the namespace and the Deliberation of a task laid aside, or None when the subject is not of one."""
+    match subject.split("."):
+        case ["council", "v1", namespace, "dead", _, uid, _]:
+            return namespace, uid
         case _:
             return None
 

@@ -15,6 +15,7 @@ from deliberation.bus.port import Bus, BusUnavailableError, Delivery
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.protocol.messages import Abstention, Task
+from deliberation.protocol.streams import RETRIED_IN_VAIN
 from deliberation.protocol.subjects import Run
 from deliberation.runner.clock import Clock, sleep
 from deliberation.runner.driver import Driver, Seats
@@ -120,7 +121,7 @@ class Desk:
         progress = asyncio.create_task(self._report_progress(this))
         name = f"{task.namespace}/{task.deliberation_name}"
         try:
-            was_given_up = await self._see_to_verdict(task, is_last=is_last)
+            was_given_up = await self._see_to_verdict(this, task, is_last=is_last)
         except asyncio.CancelledError:
             log.info("%s: given back, because this runner ends", name)
             await _tell(self._put_away(this).nak(HANDOVER_SECONDS))
@@ -131,13 +132,14 @@ class Desk:
             await _tell(delivery.nak(RETRY_MS / 1000 * (1 + delivery.redelivered)))
         else:
             delivery = self._put_away(this)
-            await _tell(delivery.lay_aside("DeliveredTooOften") if was_given_up else delivery.ack())
+            if not was_given_up:
+                await _tell(delivery.ack())
         finally:
             progress.cancel()
 
-    async def _see_to_verdict(self, task: Task, *, is_last: bool) -> bool:
+    async def _see_to_verdict(self, this: Pass, task: Task, *, is_last: bool) -> bool:
         """Return, when the verdict is in the ledger, whether it came without asking the seats."""
-        empty = EmptySeats(self._bus, self._clock)
+        empty = EmptySeats(self._bus, self._clock, self._deliveries[this])
         if not is_last:
             self._seats.convene(task)
         seats: Seats = empty if is_last else self._seats
@@ -166,17 +168,25 @@ async def _tell(word: Awaitable[None]) -> None:
 
 
 class EmptySeats:
-    """Seats that only abstain: for a task whose deliveries have all failed, so that its run ends all the same."""
+    """Seats that only abstain: for a task whose deliveries have all failed, so that its run ends all the same.
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    The task is laid aside before that, so that whoever sees the end can tell why it came.
+    """
+
+    def __init__(self, bus: Bus, clock: Clock, delivery: Delivery) -> None:
         self.were_asked = False
+        self._delivery = delivery
         self._bus = bus
         self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
 
     async def answer(self, task: Task, standing: Standing, ask: Ask) -> None:
         """Abstain."""
         del standing
-        self.were_asked = True
+        async with self._one_at_a_time:
+            if not self.were_asked:
+                self.were_asked = True
+                await _tell(self._delivery.lay_aside(RETRIED_IN_VAIN))
         abstention = Abstention(
             seat=ask.seat,
             stage=ask.stage,

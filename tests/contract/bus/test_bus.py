@@ -216,6 +216,54 @@ async def test_a_task_purged_while_in_work_can_still_be_acknowledged(bus: Bus, r
     await delivery.ack()
 
 
+async def test_a_poison_task_is_laid_aside_after_its_last_delivery_and_holds_nobody_up(bus: Bus, run: Run) -> None:
+    laid_aside: asyncio.Queue[Run] = asyncio.Queue()
+
+    def note(found: Run) -> None:
+        if found.namespace == run.namespace:  # the server is shared, and tells of what other tests left
+            laid_aside.put_nowait(found)
+
+    await bus.ensure_task_consumer(run.namespace, RUNNER)
+    subscription = await bus.lay_exhausted_aside(note)
+    good = Run(run.namespace, f"{run.deliberation_uid}-good")
+    await bus.publish_task(run, RUNNER, build_task(run))
+    for number in range(streams.TaskConsumer.max_deliver):
+        assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) is None
+        delivery = await take(bus, run)
+        assert (delivery.run, delivery.redelivered) == (run, number)
+        await delivery.nak(0)
+    await bus.publish_task(good, RUNNER, build_task(good))
+    assert (await take(bus, run)).run == good
+    assert await bus.take_task(run.namespace, RUNNER, AT_ONCE) is None
+    async with asyncio.timeout(SOON):
+        assert await laid_aside.get() == run
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) == streams.RETRIED_IN_VAIN
+    assert await bus.find_dead_letter(run.namespace, good.deliberation_uid) is None
+    await bus.purge(run.namespace, run.deliberation_uid)
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) is None
+    await subscription.stop()
+
+
+async def test_a_task_that_a_runner_lays_aside_tells_why_until_it_is_purged(bus: Bus, run: Run) -> None:
+    await bus.ensure_task_consumer(run.namespace, RUNNER)
+    await bus.publish_task(run, RUNNER, build_task(run))
+    await (await take(bus, run)).lay_aside("Malformed")
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) == "Malformed"
+    await bus.purge(run.namespace, run.deliberation_uid)
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) is None
+
+
+async def test_a_task_published_anew_is_not_among_the_dead(bus: Bus, run: Run) -> None:
+    await bus.ensure_task_consumer(run.namespace, RUNNER)
+    await bus.publish_task(run, RUNNER, build_task(run))
+    await (await take(bus, run)).lay_aside("Malformed")
+    await bus.withdraw_tasks(run.namespace, run.deliberation_uid)
+    assert await bus.publish_task(run, RUNNER, build_task(run))
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) is None
+    await (await take(bus, run)).lay_aside("again")
+    assert await bus.find_dead_letter(run.namespace, run.deliberation_uid) == "again"
+
+
 async def test_heartbeats_reach_whoever_watches(bus: Bus, run: Run) -> None:
     seen: asyncio.Queue[tuple[str, Heartbeat]] = asyncio.Queue()
 

@@ -42,6 +42,17 @@ async def call_api(client: Client, name: str, body: dict[str, Any]) -> dict[str,
     return reply
 
 
+async def shorten_ack_wait(client: Client, run: Run, nanoseconds: int) -> None:
+    durable = streams.build_task_consumer(run.namespace, RUNNER).durable
+    info = await call_api(client, f"CONSUMER.INFO.{streams.TASKS.name}.{durable}", {})
+    config = {**info["config"], "ack_wait": nanoseconds}
+    await call_api(
+        client,
+        f"CONSUMER.CREATE.{streams.TASKS.name}.{durable}.{config['filter_subject']}",
+        {"stream_name": streams.TASKS.name, "config": config},
+    )
+
+
 async def collect(records: AsyncIterator[LedgerRecord], count: int) -> list[LedgerRecord]:
     async with asyncio.timeout(SOON):
         return [await anext(records) for _ in range(count)]
@@ -169,14 +180,7 @@ async def test_a_task_that_nobody_acknowledges_comes_again_and_progress_holds_it
     jetstream: JetStreamBus, client: Client, run: Run
 ) -> None:
     await jetstream.ensure_task_consumer(run.namespace, RUNNER)
-    durable = streams.build_task_consumer(run.namespace, RUNNER).durable
-    info = await call_api(client, f"CONSUMER.INFO.{streams.TASKS.name}.{durable}", {})
-    config = {**info["config"], "ack_wait": 500_000_000}
-    await call_api(
-        client,
-        f"CONSUMER.CREATE.{streams.TASKS.name}.{durable}.{config['filter_subject']}",
-        {"stream_name": streams.TASKS.name, "config": config},
-    )
+    await shorten_ack_wait(client, run, 500_000_000)
     await jetstream.publish_task(run, RUNNER, build_task(run))
     delivery = await jetstream.take_task(run.namespace, RUNNER, SOON)
     assert delivery
@@ -226,6 +230,30 @@ async def test_a_task_laid_aside_is_kept_with_the_reason(jetstream: JetStreamBus
     kept = await client.jetstream().get_last_msg(streams.DEAD.name, subjects.dead(run, RUNNER))
     assert kept.data == build_task(run).encode()
     assert (kept.headers or {})["Reason"].split() == ["it", "is", "malformed"]
+
+
+async def test_a_task_whose_runner_dies_each_time_is_laid_aside_even_if_nobody_listened_then(
+    jetstream: JetStreamBus, client: Client, run: Run
+) -> None:
+    await jetstream.ensure_task_consumer(run.namespace, RUNNER)
+    await shorten_ack_wait(client, run, 100_000_000)
+    await jetstream.publish_task(run, RUNNER, build_task(run))
+    for _ in range(streams.TaskConsumer.max_deliver):
+        assert await jetstream.take_task(run.namespace, RUNNER, SOON)
+    async with asyncio.timeout(SOON):
+        while not (await call_api(client, f"STREAM.INFO.{streams.EXHAUSTED.name}", {}))["state"]["messages"]:
+            assert await jetstream.take_task(run.namespace, RUNNER, AT_ONCE) is None
+    laid_aside: asyncio.Queue[Run] = asyncio.Queue()
+    await jetstream.lay_exhausted_aside(laid_aside.put_nowait)
+    async with asyncio.timeout(SOON):
+        assert await laid_aside.get() == run
+    kept = await client.jetstream().get_last_msg(streams.DEAD.name, subjects.dead(run, RUNNER))
+    assert kept.data == build_task(run).encode()
+    # Whoever listens anew hears of it no more, nor of one that was purged.
+    await jetstream.purge(run.namespace, run.deliberation_uid)
+    await jetstream.lay_exhausted_aside(laid_aside.put_nowait)
+    assert await jetstream.find_dead_letter(run.namespace, run.deliberation_uid) is None
+    assert laid_aside.empty()
 
 
 async def test_streams_are_brought_in_line_and_what_an_administrator_added_stays(

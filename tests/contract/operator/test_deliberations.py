@@ -98,6 +98,22 @@ async def test_the_operator_ends_a_run_whose_runner_never_answers(world: World, 
     await world.wait_condition(QUESTION, "Succeeded", "False", "TimedOut")
 
 
+async def test_a_question_that_every_runner_dies_of_says_so_and_holds_nobody_up(
+    world: World, council: FakeRunner
+) -> None:
+    await world.apply(question_body("poison"))
+    for _ in range(streams.TaskConsumer.max_deliver):
+        delivery = await council.bus.take_task(council.namespace, council.runner, 120)
+        assert delivery
+        await delivery.nak(0)
+    await world.apply(question_body())
+    run, task = await council.take()
+    await council.finish(run, task)
+    await world.wait(QUESTION, "condition=Succeeded")
+    assert await council.find_task() is None
+    await world.wait_condition("deliberation/poison", "Succeeded", "False", "DeadLetter")
+
+
 async def test_a_deleted_question_leaves_no_message(world: World, council: FakeRunner) -> None:
     await world.apply(question_body())
     run, task = await council.take()

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     COUNCIL_NOT_FOUND = "CouncilNotFound"
     COUNCIL_NOT_READY = "CouncilNotReady"
     COUNCIL_READY = "CouncilReady"
+    DEAD_LETTER = "DeadLetter"
     DELIBERATING = "Deliberating"
     ENDPOINT_UNREACHABLE = "EndpointUnreachable"
     GPU_MEMORY_TOO_SMALL = "GPUMemoryTooSmall"

@@ -59,6 +59,30 @@ def test_a_question_to_a_ready_council_becomes_one_task_with_our_finalizer_in_pl
     assert task.started_at_ms == NOW_MS
 
 
+def test_a_task_laid_aside_ends_with_abstentions_and_says_what_to_do() -> None:
+    world = admitted_world()
+    world.dead["uid-q1"] = "DeliveredTooOften"
+    world.reconcile_deliberation("q1")
+    assert conditions_of(world.deliberations["q1"])["Ready"] == ("False", "DeadLetter")
+    world.settle()
+    status = world.deliberations["q1"]["status"]
+    assert conditions_of(world.deliberations["q1"])["Succeeded"] == ("False", "DeadLetter")
+    message = next(one["message"] for one in status["conditions"] if one["type"] == "Succeeded")
+    assert "ask again with another Deliberation" in message
+    assert "3 InternalError" in message
+    assert status["phase"] == "Failed"
+    assert len(status["votes"]["abstentions"]) == 3
+
+
+def test_answers_that_came_before_a_task_was_laid_aside_are_kept() -> None:
+    world = started_world()
+    world.run_a_step("q1")
+    world.dead["uid-q1"] = "DeliveredTooOften"
+    world.settle()
+    assert conditions_of(world.deliberations["q1"])["Succeeded"] == ("False", "DeadLetter")
+    assert len(world.deliberations["q1"]["status"]["proposals"]) == 3
+
+
 def test_an_admitted_question_is_left_to_its_runner() -> None:
     world = admitted_world()
     plan = world.reconcile_deliberation("q1")
@@ -170,6 +194,18 @@ def test_a_resumed_run_is_admitted_again_with_its_ledger_and_its_whole_time() ->
     standing = world.observe_deliberation("q1").standing
     assert standing is not None
     assert (list(standing.proposals), standing.suspended) == (["dev-0"], False)
+
+
+def test_a_resumed_run_whose_task_was_laid_aside_is_left_to_its_runner_again() -> None:
+    world = started_world()
+    world.edit(world.deliberations["q1"], suspend=True)
+    world.dead["uid-q1"] = "DeliveredTooOften"
+    world.reconcile_deliberation("q1")
+    assert world.deliberations["q1"]["status"]["phase"] == "Suspended"
+    world.edit(world.deliberations["q1"], suspend=False)
+    world.reconcile_deliberation("q1")
+    assert entries(world.reconcile_deliberation("q1")) == []
+    assert conditions_of(world.deliberations["q1"])["Ready"][1] != "DeadLetter"
 
 
 def test_a_crash_between_taking_the_old_task_away_and_publishing_the_new_one_loses_nothing() -> None:

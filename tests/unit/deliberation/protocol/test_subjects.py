@@ -43,8 +43,15 @@ def test_d3_what_is_only_for_the_moment_is_kept_by_no_stream(run: Run, runner: s
 
 def test_d3_no_subject_is_left_out_of_these_tests() -> None:
     published = {"task", "entry", "dead", "dead_letter_of", "heartbeat", "probe"}
-    filters = {"tasks_of_runner", "tasks_of_deliberation", "ledger", "ledger_of_deliberation", "within"}
-    readers = {"find_entry", "find_task", "find_heartbeat"}
+    filters = {
+        "tasks_of_runner",
+        "tasks_of_deliberation",
+        "ledger",
+        "ledger_of_deliberation",
+        "dead_of_deliberation",
+        "within",
+    }
+    readers = {"find_entry", "find_task", "find_dead", "find_heartbeat"}
     functions = {
         name
         for name, value in inspect.getmembers(subjects, inspect.isfunction)
@@ -58,6 +65,7 @@ def test_filters_select_what_they_say(run: Run, runner: str, entry: LedgerEntry)
     task, place = subjects.task(run, runner), subjects.entry(run, entry.key)
     assert matches(subjects.tasks_of_runner(run.namespace, runner), task)
     assert matches(subjects.tasks_of_deliberation(run.namespace, run.deliberation_uid), task)
+    assert matches(subjects.dead_of_deliberation(run.namespace, run.deliberation_uid), subjects.dead(run, runner))
     assert matches(subjects.ledger(run), place)
     assert matches(subjects.ledger_of_deliberation(run.namespace, run.deliberation_uid), place)
 
