@@ -270,14 +270,19 @@ class FakeWorld:
             body["status"] = {"observedGeneration": generation, "updatedReplicas": pods, "readyReplicas": pods}
 
     def start_runners(self) -> None:
-        """Have every RayJob that has not ended run and beat."""
+        """Have every RayJob that has not ended run and beat, and every suspended one lose its cluster."""
         for body in self._live("RayJob"):
             if health.read_runner(body) is RunnerState.ENDED:
                 continue
+            if body["spec"].get("suspend"):
+                body["status"] = {"jobDeploymentStatus": "Suspended", "jobStatus": ""}
+                continue
+            started = body["status"].get("startTime") or format_time(self.now_ms)
             body["status"] = {
                 "jobDeploymentStatus": "Running",
                 "jobStatus": "RUNNING",
                 "rayClusterName": f"{body['metadata']['name']}-x",
+                "startTime": started,
             }
         self.beat()
 

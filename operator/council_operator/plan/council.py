@@ -42,7 +42,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
     actions += _plan_runner(observed, roster, settings)
     if _credentials_needed(observed, roster, actions):
         actions = [*_apply_credentials(observed, settings), *actions]
-    if observed.bus_fault is None and _consumer_needed(observed):
+    if observed.bus_fault is None and _consumer_needed(observed, roster):
         actions.append(EnsureTaskConsumer(observed.body["metadata"]["namespace"], roster.runner))
     superseded = _superseded(observed, roster)
     actions += [release for release in superseded if _can_release(release, observed, roster, gpus)]
@@ -54,7 +54,7 @@ def plan(observed: CouncilObserved, settings: RenderSettings) -> Plan:
 
 def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
     """Return whether everything that the Council declares is up: a question could be answered now."""
-    return runner_is_ready(observed, roster) and all(
+    return runner_is_up(observed, roster) and all(
         is_up(observed.deployments.get(server.name)) for server in roster.servers
     )
 
@@ -62,6 +62,16 @@ def is_ready(observed: CouncilObserved, roster: Roster) -> bool:
 def is_up(server: Body | None) -> bool:
     """Return whether a model server answers, or would if it were woken."""
     return health.is_serving(server) or idle.is_asleep(server)
+
+
+def runner_is_up(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether the Council's runner is ready, or would be if it were woken."""
+    return is_runner_asleep(observed, roster) or runner_is_ready(observed, roster)
+
+
+def is_runner_asleep(observed: CouncilObserved, roster: Roster) -> bool:
+    """Return whether the Council's runner was put to sleep and has not been woken."""
+    return health.read_runner(observed.ray_jobs.get(roster.runner)) is RunnerState.ASLEEP
 
 
 def runner_is_ready(observed: CouncilObserved, roster: Roster) -> bool:
@@ -155,9 +165,12 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
     mounted = rayjob.Mounted(roster.secrets, roster.ca_bundles)
+    is_asleep = idle.is_runner_to_sleep(observed, roster, settings)
     wanted = rayjob.render_ray_job(
-        roster.runner, roster.runner_image, mounted, roster.spec.runner, observed.body, settings
+        roster.runner, roster.runner_image, mounted, roster.spec.runner, observed.body, settings, is_asleep=is_asleep
     )
+    if not is_asleep and live is not None and health.is_put_to_sleep(live):
+        wanted["spec"]["suspend"] = False
     if _differs({**wanted, "spec": {}}, live, observed):
         yield Apply(wanted, labels.field_manager(observed.body))
 
@@ -191,9 +204,10 @@ def _credentials_needed(observed: CouncilObserved, roster: Roster, actions: list
     return missed or stuck or unheard
 
 
-def _consumer_needed(observed: CouncilObserved) -> bool:
+def _consumer_needed(observed: CouncilObserved, roster: Roster) -> bool:
     """Return whether the runner may lack its consumer: before it beats, and while questions wait to be taken."""
-    return not is_beating(observed) or observed.runs.untaken > 0
+    is_awaited = not is_beating(observed) and not is_runner_asleep(observed, roster)
+    return is_awaited or observed.runs.untaken > 0
 
 
 def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
@@ -242,8 +256,9 @@ def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> b
 
 def _look_again_after(observed: CouncilObserved, roster: Roster) -> float:
     asleep = {name for name, server in roster.server_of.items() if idle.is_asleep(observed.deployments.get(server))}
-    is_missed = observed.probes is None or any(
-        probe.reason for probe in observed.probes if probe.name.partition("/")[0] not in asleep
+    is_unasked = observed.probes is None and not is_runner_asleep(observed, roster)
+    is_missed = is_unasked or any(
+        probe.reason for probe in observed.probes or () if probe.name.partition("/")[0] not in asleep
     )
     if not is_ready(observed, roster) or observed.bus_fault or is_missed:
         return UNREADY_LOOK_SECONDS

@@ -26,6 +26,7 @@ class RunnerState(Enum):
     ABSENT = auto()
     STARTING = auto()
     RUNNING = auto()
+    ASLEEP = auto()
     ENDED = auto()
 
 
@@ -41,12 +42,26 @@ def read_runner(ray_job: Body | None) -> RunnerState:
     match status.get("jobDeploymentStatus", ""):
         case "Failed" | "Complete" | "ValidationFailed":
             return RunnerState.ENDED
+        case _ if is_put_to_sleep(ray_job):
+            return RunnerState.ASLEEP
         case "Running" if status.get("jobStatus") in {"FAILED", "STOPPED", "SUCCEEDED"}:
             return RunnerState.STARTING
         case "Running":
             return RunnerState.RUNNING
         case _:
             return RunnerState.STARTING
+
+
+def is_put_to_sleep(ray_job: Body) -> bool:
+    """Return whether the operator suspended a runner and nobody has resumed it since."""
+    is_suspended = bool(ray_job.get("spec", {}).get("suspend"))
+    return is_suspended and labels.annotation(ray_job, labels.ASLEEP) == "true"
+
+
+def seconds_started(ray_job: Body, now_ms: int) -> float:
+    """Return for how long KubeRay has had a runner started, in seconds: since it was woken, or created."""
+    since = ray_job.get("status", {}).get("startTime")
+    return (now_ms - parse_time_ms(since)) / 1000 if since else age_seconds(ray_job, now_ms)
 
 
 def has_lost_its_head(ray_job: Body, pods: tuple[Body, ...]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from council_operator.plan.engine_args import find_owned
-from council_operator.render import names, pod_template
+from council_operator.render import labels, names, pod_template
 from deliberation.api.v1alpha1.answer_schema import find_schema_fault
 from deliberation.api.v1alpha1.council import CouncilSpec
 from deliberation.api.v1alpha1.council_models import KeyReference
@@ -37,6 +37,7 @@ def parse_council(council: Body) -> CouncilSpec:
     _refuse_own_secrets(spec)
     _refuse_what_servers_are_not_to_be_told(spec)
     _refuse_dedicated_endpoints(spec)
+    _refuse_two_who_suspend(spec, council)
     return spec
 
 
@@ -126,3 +127,17 @@ def _refuse_dedicated_endpoints(spec: CouncilSpec) -> None:
                 f"spec.models[{model.name}].dedicated is true, but an endpoint is somebody else's server: "
                 "remove dedicated"
             )
+
+
+def _refuse_two_who_suspend(spec: CouncilSpec, council: Body) -> None:
+    """Refuse to suspend a RayJob that Kueue suspends and resumes: each would undo what the other does.
+
+    Raises:
+        InvalidSpecError: the runner may sleep, and is in one of Kueue's queues.
+    """
+    kueue = labels.kueue_labels(council)
+    if kueue and spec.runner.idle_seconds:
+        raise InvalidSpecError(
+            f"spec.runner.idleSeconds is {spec.runner.idle_seconds}, but with the label {next(iter(kueue))} it is "
+            "Kueue that suspends the runner: remove either"
+        )

@@ -26,10 +26,11 @@ GPU_HOLDING = "councils.dev/gpu"
 """Annotation: which GPUs a model server was given. The plan reads it back: what runs keeps its place."""
 
 KUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
-"""Labels of a Council that its RayJob gets, too. Kueue then sets that one's `spec.suspend`, which we never apply."""
+"""Labels of a Council that its RayJob gets, too. Kueue then sets that one's `spec.suspend`, and we never do."""
 
 ASLEEP = "councils.dev/asleep"
-"""Annotation: the model server was put to sleep for want of questions; one without pods and it awaits its turn."""
+"""Annotation: the model server was put to sleep for want of questions; one without pods and it awaits its turn. Of a
+RayJob it says "true" or "false": a suspended one without "true" was suspended by somebody else."""
 
 
 def child_labels(application: str, component: str, instance: str) -> dict[str, str]:

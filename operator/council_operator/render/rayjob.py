@@ -42,9 +42,19 @@ class Mounted:
 
 
 def render_ray_job(
-    name: str, image: str, mounted: Mounted, runner: Runner, council: Body, settings: RenderSettings
+    name: str,
+    image: str,
+    mounted: Mounted,
+    runner: Runner,
+    council: Body,
+    settings: RenderSettings,
+    *,
+    is_asleep: bool = False,
 ) -> Body:
     """Return the RayJob of a runner.
+
+    One that is asleep is suspended: KubeRay deletes its cluster, and makes another when it is resumed. Deleting the
+    RayJob would do as much, but nothing would tell that it sleeps. `spec.suspend` of one that is awake is not ours.
 
     All mounts are optional volumes: one that is missing must not keep the other Councils' seats from starting; the
     runner says which is missing when it is asked to reach the model.
@@ -52,13 +62,17 @@ def render_ray_job(
     own = labels.child_labels(APPLICATION, COMPONENT, name)
     namespace = council["metadata"]["namespace"]
     body = labels.child(API_VERSION, KIND, name, council, {**own, **labels.kueue_labels(council)})
-    body["metadata"]["annotations"] = {labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings)}
+    body["metadata"]["annotations"] = {
+        labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings),
+        labels.ASLEEP: "true" if is_asleep else "false",
+    }
     template = _render_pod(name, image, mounted, runner, namespace, settings)
     spec = {
         "submissionMode": "HTTPMode",
         "entrypoint": "python -m deliberation.runner",
         "backoffLimit": 0,
         "shutdownAfterJobFinishes": True,
+        **({"suspend": True} if is_asleep else {}),
         "rayClusterSpec": {
             "rayVersion": settings.ray_version,
             "authOptions": {"mode": "token"},

@@ -38,7 +38,8 @@ def summarise(observed: CouncilObserved, settings: RenderSettings) -> Body:
     runner, runner_ready = summarise_runner(observed, roster)
     on_gpus = (gpu_plan_valid,) if gpu_plan_valid else ()
     findings = (*on_gpus, models_available, _find_bus(observed), runner_ready)
-    members = _members(roster, models, runner_ready=bool(runner_ready.status))
+    can_answer = bool(runner_ready.status) and runner_ready.reason != Reason.ASLEEP
+    members = _members(roster, models, runner_ready=can_answer)
     return _status(
         observed,
         (*(_suspended() if roster.spec.suspend else _overall(findings)), *findings),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from council_operator.plan import council as council_plan
 from council_operator.plan import health, idle, succession
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
@@ -123,6 +124,8 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, 
     probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
     if probe is not None and probe.reason:
         return _read_probe(model, probe, observed.body["metadata"]["namespace"])
+    if server is None and probe is None and council_plan.is_runner_asleep(observed, roster):
+        return Reason.ASLEEP, "not asked while the runner sleeps; the next Deliberation wakes it"
     if server is None and probe is None:
         return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
     return None

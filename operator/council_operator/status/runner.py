@@ -40,16 +40,23 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
         text = f"the head pod of RayJob {name} was lost, and the runner with it; KubeRay starts it on the next head"
         return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
     match health.read_runner(ray_job):
-        case RunnerState.ABSENT:
-            return _starting(f"RayJob {name} is being created")
-        case RunnerState.STARTING:
-            return _find_suspension(name, ray_job or {}) or _find_start_fault(observed, name)
+        case RunnerState.ABSENT | RunnerState.STARTING:
+            return _explain_start(observed, name, ray_job)
+        case RunnerState.ASLEEP:
+            text = f"RayJob {name} sleeps for want of questions and has no pods; the next Deliberation wakes it"
+            return Finding(TYPE, status=True, reason=Reason.ASLEEP, message=text)
         case RunnerState.ENDED:
             return Finding(
                 TYPE, status=False, reason=Reason.RUNNER_FAILED, message=_explain_end(observed, name, ray_job or {})
             )
         case RunnerState.RUNNING:
             return _find_silence(observed, name, ray_job or {})
+
+
+def _explain_start(observed: CouncilObserved, name: str, ray_job: Body | None) -> Finding:
+    if ray_job is None:
+        return _starting(f"RayJob {name} is being created")
+    return _find_suspension(name, ray_job) or _find_start_fault(observed, name, ray_job)
 
 
 def _starting(message: str) -> Finding:
@@ -68,8 +75,11 @@ def _find_suspension(name: str, ray_job: Body) -> Finding | None:
     return Finding(TYPE, status=False, reason=Reason.RUNNER_SUSPENDED, message=text)
 
 
-def _find_start_fault(observed: CouncilObserved, name: str) -> Finding:
-    starting = _starting(f"RayJob {name} starts its cluster, which takes some 20 seconds")
+def _find_start_fault(observed: CouncilObserved, name: str, ray_job: Body) -> Finding:
+    status = ray_job.get("status", {})
+    since = status.get("startTime") if status.get("jobDeploymentStatus") == "Initializing" else None
+    told = f", since {since}" if since else ""
+    starting = _starting(f"RayJob {name} starts its cluster{told}, which takes some 20 seconds")
     return _find_pod_fault(observed, name) or starting
 
 
@@ -114,7 +124,8 @@ def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Findin
         return Finding(TYPE, status=None, reason=Reason.BUS_UNAVAILABLE, message=text)
     if council_plan.is_beating(observed):
         return Finding(TYPE, status=True, reason=Reason.READY, message=f"RayJob {name} runs and its heartbeat is heard")
-    if observed.heartbeat is None and health.age_seconds(ray_job, observed.now_ms) < FIRST_BEAT_SECONDS:
+    started, age = health.seconds_started(ray_job, observed.now_ms), observed.heartbeat_age_seconds
+    if started < FIRST_BEAT_SECONDS and (age is None or age > started):
         return _starting(f"RayJob {name} runs; its first heartbeat is awaited")
     text = (
         f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? "

@@ -127,6 +127,31 @@ async def test_what_kueue_suspends_stays_suspended_and_says_so(world: World) -> 
     assert (await world.get("rayjob", name))["spec"]["suspend"] is True
 
 
+async def test_a_runner_that_nobody_asks_sleeps_and_the_council_that_did_not_send_it_there_can_wake_it(
+    world: World,
+) -> None:
+    councils = [await world.apply(council_body(name, runner={"idleSeconds": 60})) for name in ("architects", "critics")]
+    runner = await world.fake_runner("architects")
+    name, runner.seats = runner.runner, {body["metadata"]["uid"]: 3 for body in councils}
+    async with runner:
+        for body in councils:
+            await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Asleep")
+        shown = await world.kubectl("get", "rayjob", name, "--output=json", "--show-managed-fields")
+        managers = json.loads(shown)["metadata"]["managedFields"]
+        sender = next(one["manager"] for one in managers if "f:suspend" in one["fieldsV1"].get("f:spec", {}))
+        other = next(body for body in councils if not sender.endswith(body["metadata"]["uid"]))["metadata"]["name"]
+        await world.script_ray_job(name, {"jobDeploymentStatus": "Suspended", "jobStatus": ""})
+        await world.apply(question_body(councilRef={"name": other}))
+        await world.wait(f"rayjob/{name}", "jsonpath={.spec.suspend}=false")
+        await world.wait(QUESTION, "jsonpath={.status.phase}=Warming")
+        await world.script_ray_job(name, {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"})
+        run, task = await runner.take()
+        await runner.finish(run, task)
+        await world.wait(QUESTION, "condition=Succeeded")
+        for body in councils:
+            await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Ready")
+
+
 @pytest.mark.parametrize("bus_is_up", [True, False])
 async def test_a_namespace_goes_with_all_that_is_in_it(world: World, council: FakeRunner, *, bus_is_up: bool) -> None:
     """Finished, in work, waiting and suspended ones: the finalizer holds none of them for long."""

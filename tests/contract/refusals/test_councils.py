@@ -141,6 +141,12 @@ COUNCILS = [
         "idleSeconds must be 0, which is never, or at least 60",
     ),
     Case(
+        "a runner's sleep that is too short",
+        council(runner={"idleSeconds": 59}),
+        "runner.idleSeconds",
+        "idleSeconds must be 0, which is never, or at least 60",
+    ),
+    Case(
         "endpoint without http",
         endpoint("llm.example.com/v1"),
         "endpoint.url",

@@ -113,6 +113,19 @@ class Runner(Model):
         int, Field(ge=1, le=256, description="Deliberations that the runner works on at a time; others queue")
     ] = 8
     workers: Workers = Workers()
+    idle_seconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=604_800,
+            description="Time without a Deliberation after which the runner is put to sleep: it has no pods then, and "
+            "the next Deliberation wakes it; 0 is never. Councils that share the runner must all allow it; "
+            "not for Councils that Kueue has in a queue",
+            json_schema_extra=rules(
+                Rule("self == 0 || self >= 60", "idleSeconds must be 0, which is never, or at least 60")
+            ),
+        ),
+    ] = 0
     image: Annotated[ImageReference | None, Field(description="Runner image; default is the operator's setting")] = None
 
 

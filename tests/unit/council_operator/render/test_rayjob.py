@@ -112,3 +112,13 @@ def test_labels_for_kueue_are_the_councils_and_its_suspension_is_not_ours() -> N
     assert theirs == {"kueue.x-k8s.io/queue-name": "team", "kueue.x-k8s.io/priority-class": "high"}
     assert "suspend" not in body["spec"]
     assert body["spec"]["shutdownAfterJobFinishes"] is True
+
+
+def test_a_sleeping_runner_is_suspended_and_says_by_whom() -> None:
+    asleep, awake = (
+        rayjob.render_ray_job("r", "image", rayjob.Mounted(), Runner(), council(), SETTINGS, is_asleep=is_asleep)
+        for is_asleep in (True, False)
+    )
+    assert asleep["spec"].pop("suspend") is True
+    assert asleep["spec"] == awake["spec"]
+    assert [one["metadata"]["annotations"]["councils.dev/asleep"] for one in (asleep, awake)] == ["true", "false"]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from council_operator.plan.roster import build_roster
-from council_operator.status.conditions import Finding
+from council_operator.status.conditions import Finding, format_time
 from council_operator.status.runner import summarise_runner
 from deliberation.api.v1alpha1.council_status import RunnerStatus
 from fakes.bodies import SETTINGS, council
@@ -139,6 +139,27 @@ def test_the_first_heartbeat_is_awaited_for_a_minute(seconds: int, reason: str) 
     world.beats_ms.clear()
     world.pass_time(seconds)
     assert summary(world)[1].reason == reason
+
+
+def test_a_runner_that_was_woken_is_not_called_silent_for_what_it_did_before_its_sleep() -> None:
+    world = world_of()
+    world.pass_time(3600)
+    ray_job = next(body for (kind, _), body in world.children.items() if kind == "RayJob")
+    ray_job["status"]["startTime"] = format_time(world.now_ms)
+    world.pass_time(59)
+    assert summary(world)[1].reason == "RunnerStarting"
+    world.pass_time(1)
+    assert summary(world)[1].reason == "RunnerSilent"
+
+
+@pytest.mark.parametrize(("phase", "is_told"), [("Suspended", False), ("", False), ("Initializing", True)])
+def test_a_runner_that_starts_says_since_when_once_kuberay_does(phase: str, *, is_told: bool) -> None:
+    world = world_of(is_up=False)
+    ray_job = next(body for (kind, _), body in world.children.items() if kind == "RayJob")
+    ray_job["status"] = {"jobDeploymentStatus": phase, "startTime": "2026-09-21T14:13:20Z"}
+    _, finding = summary(world)
+    assert finding.reason == "RunnerStarting"
+    assert ("since 2026-09-21T14:13:20Z" in finding.message) is is_told
 
 
 def test_without_nats_nobody_can_tell() -> None:
