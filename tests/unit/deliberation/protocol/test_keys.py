@@ -47,8 +47,15 @@ def test_every_seed_is_read_back(role: Role, seed: bytes) -> None:
     "text", ["", "S", USER.public, USER.seed_text[:-1], USER.seed_text[:-1] + "F", "s" * 58, "!" * 58]
 )
 def test_what_is_no_seed_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no seed of NATS"):
+    with pytest.raises(ValueError, match=r"^this is no seed of NATS, .* and begins with S$"):
         parse_seed(text)
+
+
+def test_no_letter_is_lost_at_the_end() -> None:
+    pairs = [KeyPair(Role.ACCOUNT, bytes([number]) * 32) for number in range(100)]
+    assert {len(pair.public) for pair in pairs} == {56}
+    assert {len(pair.seed_text) for pair in pairs} == {58}
+    assert any(pair.public.endswith("X") for pair in pairs)
 
 
 def test_signatures_are_those_of_ed25519() -> None:
