@@ -285,3 +285,14 @@ def test_a_sample_knows_its_number() -> None:
     assert read_reply(PANEL, PROPOSED, Ask(Stage.PROPOSE, "s-0", 0, 2), reply_of("x")) == Proposal(
         seat="s-0", sample=2, answer="x", usage=USAGE
     )
+
+
+def test_a_letter_at_the_end_of_a_choice_is_none_of_its_wrapping() -> None:
+    assert answer_in("**UX**.", Answer(type=AnswerType.CHOICE, choices=("UX", "backend"))) == "UX"
+
+
+def test_a_synthesis_of_a_closed_answer_keeps_its_reasons() -> None:
+    closed = CRITIQUE.model_copy(update={"answer": CHOICE})
+    reply = reply_of('{"answer": "left", "rationale": "shorter"}')
+    synthesis = read_reply(closed, PROPOSED, Ask(Stage.SYNTHESISE, "s-0"), reply)
+    assert synthesis == Synthesis(seat="s-0", answer="left", rationale="shorter", usage=USAGE)
