@@ -97,11 +97,13 @@ class TestProgress:
 
 
 class TestPanel:
-    told = report_on(PANEL, propose("s-0", "aaa", 11), propose("s-1", "bb", 12), propose("s-2", "c", 13), *BALLOTS)
+    @pytest.fixture
+    def told(self) -> Report:
+        return report_on(PANEL, propose("s-0", "aaa", 11), propose("s-1", "bb", 12), propose("s-2", "c", 13), *BALLOTS)
 
-    def test_the_best_proposal_is_the_result(self) -> None:
-        assert self.told.result is not None
-        assert self.told.result.to_json() == {
+    def test_the_best_proposal_is_the_result(self, told: Report) -> None:
+        assert told.result is not None
+        assert told.result.to_json() == {
             "answer": "aaa",
             "type": "Text",
             "proposalId": "s-0",
@@ -110,8 +112,8 @@ class TestPanel:
             "tied": False,
         }
 
-    def test_every_field_of_a_proposal(self) -> None:
-        assert self.told.proposals[1].to_json() == {
+    def test_every_field_of_a_proposal(self, told: Report) -> None:
+        assert told.proposals[1].to_json() == {
             "id": "s-1",
             "rank": 2,
             "tiedWith": [],
@@ -134,9 +136,9 @@ class TestPanel:
             "tokens": 12,
         }
 
-    def test_agreement(self) -> None:
-        assert self.told.agreement is not None
-        assert self.told.agreement.to_json() == {
+    def test_agreement(self, told: Report) -> None:
+        assert told.agreement is not None
+        assert told.agreement.to_json() == {
             "summary": "W=1.00",
             "kendallWMilli": 1000,
             "condorcetWinner": "s-0",
@@ -170,6 +172,15 @@ class TestPanel:
 
     def test_without_anything_to_compare_there_is_no_agreement(self) -> None:
         assert report_on(PANEL, propose("s-0")).agreement is None
+
+    def test_a_proposal_has_the_member_and_the_model_of_its_own_seat(self) -> None:
+        seats = tuple(seat.model_copy(update={"member": f"of {seat.id}", "model": seat.id}) for seat in PANEL.seats)
+        told = report_on(PANEL.model_copy(update={"seats": seats}), *all_proposals())
+        assert sorted((place.seat, place.member, place.model) for place in told.proposals) == [
+            ("s-0", "of s-0", "s-0"),
+            ("s-1", "of s-1", "s-1"),
+            ("s-2", "of s-2", "s-2"),
+        ]
 
     def test_the_seat_s_model_is_told_even_if_the_task_does_not_describe_it(self) -> None:
         task = PANEL.model_copy(update={"models": (ModelAddress(name="x", base_url="", model_name="y"),)})
