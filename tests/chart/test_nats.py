@@ -121,12 +121,24 @@ def test_data_survives_the_pod_unless_told_otherwise(defaults: Objects) -> None:
     assert "storageClassName" not in claim["spec"]
 
     transient = render("nats.persistence.enabled=false")
+    assert "annotations" not in transient["Secret", "council-operator-bus"]["metadata"]
     assert volumes(transient)["store"] == {"emptyDir": {}}
     assert not [kind for kind, _ in transient if kind == "PersistentVolumeClaim"]
 
     own = render("nats.persistence.existingClaim=ours")
     assert volumes(own)["store"] == {"persistentVolumeClaim": {"claimName": "ours"}}
     assert not [kind for kind, _ in own if kind == "PersistentVolumeClaim"]
+
+
+def test_the_key_of_the_kept_ledgers_is_kept_with_them(defaults: Objects) -> None:
+    secret = defaults["Secret", "council-operator-bus"]
+    assert secret["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_an_account_whose_key_is_lost_keeps_nobody_else_away(defaults: Objects) -> None:
+    [container] = defaults["StatefulSet", "council-operator-nats"]["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] == "/healthz?js-server-only=true"
 
 
 def volumes(objects: Objects) -> dict[str, Any]:
