@@ -28,7 +28,7 @@ def may_sleep(council: Body) -> bool:
 
 def is_asleep(deployment: Body | None) -> bool:
     """Return whether a model server was put to sleep and has not been woken."""
-    return deployment is not None and labels.annotation(deployment, labels.ASLEEP) is not None
+    return deployment is not None and labels.annotation(deployment, labels.ASLEEP) == "true"
 
 
 def find_sleepers(observed: CouncilObserved, settings: RenderSettings) -> frozenset[ServerId]:

@@ -29,8 +29,9 @@ KUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 """Labels of a Council that its RayJob gets, too. Kueue then sets that one's `spec.suspend`, and we never do."""
 
 ASLEEP = "councils.dev/asleep"
-"""Annotation: the model server was put to sleep for want of questions; one without pods and it awaits its turn. Of a
-RayJob it says "true" or "false": a suspended one without "true" was suspended by somebody else."""
+"""Annotation, "true" or "false": the model server or the runner was put to sleep for want of questions. Without "true",
+a server without pods awaits its turn, and a suspended RayJob was suspended by somebody else. It is never left out: a
+Council cannot take away by server-side apply what another one that shares the object has written."""
 
 
 def child_labels(application: str, component: str, instance: str) -> dict[str, str]:

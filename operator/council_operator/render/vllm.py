@@ -85,8 +85,7 @@ def render_deployment(
     if placement:
         template["spec"] = gpu.bind(template["spec"], placement)
         body["metadata"]["annotations"][labels.GPU_HOLDING] = write_holding(placement)
-    if running is Running.ASLEEP:
-        body["metadata"]["annotations"][labels.ASLEEP] = "true"
+    body["metadata"]["annotations"][labels.ASLEEP] = "true" if running is Running.ASLEEP else "false"
     body["spec"] |= {"replicas": model.replicas if running is Running.YES else 0, "template": template}
     return labels.seal(body)
 

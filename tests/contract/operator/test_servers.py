@@ -87,3 +87,21 @@ async def test_a_server_that_nobody_asks_sleeps_and_the_next_question_wakes_it(w
         run, task = await runner.take()
         await runner.finish(run, task)
         await world.wait("deliberation/question", "condition=Succeeded")
+
+
+async def test_a_sleeping_server_that_councils_share_is_awake_for_both_when_one_is_asked(world: World) -> None:
+    critics = served(idleSeconds=60)
+    critics["metadata"]["name"] = "critics"
+    councils = [await world.apply(body) for body in (served(idleSeconds=60), critics)]
+    async with FakeKubelet(world.api), await world.fake_runner("architects") as runner:
+        runner.seats = {body["metadata"]["uid"]: 3 for body in councils}
+        name = (await deployment_of(world))["metadata"]["name"]
+        for body in councils:
+            await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Asleep")
+        await world.apply(question_body(councilRef={"name": "critics"}))
+        await world.wait(f"deployment/{name}", "jsonpath={.spec.replicas}=1")
+        run, task = await runner.take()
+        await runner.finish(run, task)
+        await world.wait("deliberation/question", "condition=Succeeded")
+        for body in councils:
+            await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Ready")

@@ -242,4 +242,5 @@ def test_a_sleeping_server_has_no_pod_and_says_why() -> None:
     assert asleep["spec"]["replicas"] == 0
     assert asleep["metadata"]["annotations"]["councils.dev/asleep"] == "true"
     assert asleep["spec"]["template"] == deployment()["spec"]["template"]
-    assert "councils.dev/asleep" not in deployment(running=vllm.Running.NOT_YET)["metadata"]["annotations"]
+    for running in (vllm.Running.NOT_YET, vllm.Running.YES):
+        assert deployment(running=running)["metadata"]["annotations"]["councils.dev/asleep"] == "false"
