@@ -208,3 +208,10 @@ def step_past_deadline(task: Task, ledger: list[LedgerRecord], steps: int) -> li
 def test_from_any_ledger_a_run_past_its_deadline_comes_to_its_end(ledger: list[LedgerRecord], task: Task) -> None:
     keys_once = step_past_deadline(task, ledger, 6)
     assert any(record.key == "verdict" for record in keys_once)
+
+
+def test_when_a_stage_ends_each_missing_sample_has_an_abstention_of_its_own() -> None:
+    task = build_vote(1, samples=2)
+    record = step(task, stand(task), DEADLINE_MS)
+    assert isinstance(record, Record)
+    assert [entry.key for entry in record.entries] == ["abstention.propose.0.s-0.0", "abstention.propose.0.s-0.1"]
