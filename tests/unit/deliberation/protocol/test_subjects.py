@@ -94,6 +94,7 @@ def test_d14_a_subject_gives_back_all_that_it_is_made_of(run: Run, runner: str, 
     assert subjects.find_entry(subjects.entry(run, key)) == (run, key)
     assert subjects.find_task(subjects.task(run, runner)) == run
     assert subjects.find_heartbeat(subjects.heartbeat(run.namespace, runner)) == (run.namespace, runner)
+    assert subjects.find_dead(subjects.dead(run, runner)) == (run.namespace, run.deliberation_uid)
 
 
 @given(strategies.tasks, st.text(min_size=1))
@@ -133,6 +134,7 @@ def test_a_subject_outside_the_ledger_is_no_entry(subject: str) -> None:
 def test_a_subject_outside_the_tasks_is_no_task(subject: str) -> None:
     assert subjects.find_task(subject) is None
     assert subjects.find_heartbeat(subject) is None
+    assert subjects.find_dead(subject) is None
 
 
 @pytest.mark.parametrize("namespace", ["team", "task", "dead"])
