@@ -205,13 +205,13 @@ def forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[int]:
 
 
 @asynccontextmanager
-async def bus_of(cluster: Kubectl) -> AsyncIterator[Client]:
-    """Yield a connection to the chart's NATS, as the operator in the account of the cluster's namespace."""
-    system = cluster.within(SYSTEM)
+async def bus_of(namespace: Kubectl) -> AsyncIterator[Client]:
+    """Yield a connection to the chart's NATS, as the operator in the namespace's account."""
+    system = namespace.within(SYSTEM)
     secret = system.find("secrets", f"{OPERATOR}-bus")
     assert secret
     authority = Authority(base64.b64decode(secret["data"]["authority-key"]))
-    login = CredentialsLogin(OPERATOR_USER, authority.operator(cluster.namespace))
+    login = CredentialsLogin(OPERATOR_USER, authority.operator(namespace.namespace))
     with forwarded(system, f"service/{OPERATOR}-nats", 4222) as port:
         client = await nats.connect(f"nats://127.0.0.1:{port}", **login.build_options())
         try:

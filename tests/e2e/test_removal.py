@@ -18,12 +18,12 @@ SLOW = 5000
 CHILDREN = "deployments,services,secrets,rayjobs,rayclusters"
 
 
-async def test_a_deliberation_deleted_in_its_middle_leaves_no_message(cluster: Kubectl, namespace: Kubectl) -> None:
+async def test_a_deliberation_deleted_in_its_middle_leaves_no_message(namespace: Kubectl) -> None:
     namespace.apply(council("slow", model=simulated_model(latencyMilliseconds=SLOW)))
     await_ready(namespace, "slow")
     namespace.apply(deliberation("unwanted", "slow"))
     uid = await_running(namespace, "unwanted")["metadata"]["uid"]
-    async with bus_of(cluster) as client:
+    async with bus_of(namespace) as client:
         assert await messages_of(client, namespace.namespace, uid) > 0
         namespace.delete("deliberations", "unwanted", seconds=60)
         assert await messages_of(client, namespace.namespace, uid) == 0
