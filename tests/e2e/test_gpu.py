@@ -8,16 +8,23 @@ from typing import Any
 import pytest
 import yaml
 
-from demonstration.kubectl import Body, Kubectl
+from demonstration.kubectl import Body, Kubectl, find_condition, is_true
 from e2e.scene import (
+    READY_SECONDS,
+    await_answer,
     await_condition,
+    await_ready,
     council,
+    deliberation,
     install_operator,
     remove_operator,
+    sample,
 )
 from fakes.fake_device_plugin import CONFIG_LABEL, CONFIG_MAP, NAMESPACE, FakeDevicePlugin
+from fakes.fake_nodes import MARK
 
 MODEL = "fake/simulated"
+COUNCILS = ("dev", "qa", "architect", "devops", "data")
 WHOLE_GPUS = {"default": "version: v1\n"}
 FOUR_SLICES = "version: v1\nsharing:\n  timeSlicing:\n    resources: [{name: nvidia.com/gpu, replicas: 4}]\n"
 
@@ -115,6 +122,46 @@ def test_two_models_on_one_gpu_start_one_after_the_other(plugin: FakeDevicePlugi
     assert time_of(second["metadata"]["creationTimestamp"]) >= ready_time(first)
 
 
+def test_five_councils_share_one_slice_and_wake_their_server_when_it_slept(
+    divided: FakeDevicePlugin, cluster: Kubectl, namespace: Kubectl
+) -> None:
+    for body in yaml.safe_load_all(sample("five-councils").read_text()):
+        body["spec"]["models"] = [on_a_slice(idleSeconds=60)]
+        namespace.apply(body)
+    for name in COUNCILS:
+        status = await_ready(namespace, name)["status"]
+        assert status["seatCount"] == "3/3"
+    (server,) = namespace.find_all("deployments")
+    (pod,) = server_pods(namespace)
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "--gpu-memory-utilization=0.23" in container["args"]
+    node = pod["spec"]["nodeName"]
+    assert node in divided.nodes
+    assert status["models"][0]["gpu"] == {
+        "resource": "nvidia.com/gpu",
+        "slices": 1,
+        "memoryUtilizationPercent": 23,
+        "node": node,
+    }
+    assert MARK in cluster.run("get", "node", node, "--output=jsonpath={.metadata.labels}")
+
+    for name in COUNCILS:
+        namespace.apply(deliberation(f"ask-{name}", name))
+    answers = [await_answer(namespace, f"ask-{name}") for name in COUNCILS]
+    assert all(len(answer["status"]["proposals"]) == 3 for answer in answers)
+    assert {proposal["model"] for answer in answers for proposal in answer["status"]["proposals"]} == {MODEL}
+
+    name = server["metadata"]["name"]
+    namespace.wait_for("deployments", name, lambda body: body["spec"]["replicas"] == 0, seconds=300, what="asleep")
+    await_condition(namespace, "councils", "qa", "ModelsAvailable", "True", reason="Asleep")
+    namespace.apply(deliberation("wake", "qa"))
+    warming = namespace.wait_for("deliberations", "wake", says_what_warms, seconds=READY_SECONDS, what="Warming")
+    assert warming["status"]["phase"] == "Warming"
+    await_answer(namespace, "wake")
+    assert is_true(namespace.find("councils", "dev") or {}, "Ready")
+
+
 def test_the_operator_divides_selected_nodes_itself_and_restores_them_when_it_is_removed(
     plugin: FakeDevicePlugin, cluster: Kubectl, namespace: Kubectl
 ) -> None:
@@ -155,6 +202,12 @@ def config_label(cluster: Kubectl, node: str) -> str | None:
     assert body
     label: str | None = body["metadata"]["labels"].get(CONFIG_LABEL)
     return label
+
+
+def says_what_warms(body: Body) -> bool:
+    """Return whether a waiting Deliberation names its model, and since when that starts."""
+    waits = find_condition(body, "CouncilReady") or {}
+    return "model shared" in waits.get("message", "") and "since" in waits["message"]
 
 
 def live_servers(namespace: Kubectl) -> list[str]:
