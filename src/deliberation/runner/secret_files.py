@@ -22,45 +22,35 @@ def read_access(secrets_dir: Path, address: ModelAddress) -> Access:
         ModelError: SecretMissing or CABundleMissing, with a message that names the object and its key, and nothing of
             the content.
     """
-    return Access(_read_api_key(secrets_dir, address), _read_ca_bundle(secrets_dir.parent / CERTIFICATES, address))
+    certificates_dir = secrets_dir.parent / CERTIFICATES
+    return Access(
+        _read(secrets_dir, "Secret", address.api_key_file, AbstentionReason.SECRET_MISSING),
+        _read(certificates_dir, "ConfigMap", address.ca_bundle_file, AbstentionReason.CA_BUNDLE_MISSING),
+    )
 
 
-def _read_api_key(secrets_dir: Path, address: ModelAddress) -> str | None:
-    if address.api_key_file is None:
-        return None
-    secret, key, text = _read(secrets_dir, address.api_key_file, AbstentionReason.SECRET_MISSING)
-    if not text:
-        raise ModelError(
-            AbstentionReason.SECRET_MISSING,
-            f"Secret {secret} has no readable key {key} in this namespace, or it has not reached the runner yet: "
-            f"{_LATE}",
-        )
-    return text
-
-
-def _read_ca_bundle(certificates_dir: Path, address: ModelAddress) -> str | None:
-    if address.ca_bundle_file is None:
-        return None
-    config_map, key, text = _read(certificates_dir, address.ca_bundle_file, AbstentionReason.CA_BUNDLE_MISSING)
-    if not text:
-        raise ModelError(
-            AbstentionReason.CA_BUNDLE_MISSING,
-            f"ConfigMap {config_map} has no readable key {key} in this namespace, or it has not reached the runner "
-            f"yet: {_LATE}",
-        )
-    return text
-
-
-def _read(folder: Path, place: str, reason: AbstentionReason) -> tuple[str, str, str]:
-    """Return the object's name, its key, and the text that lies there; an empty one when there is none.
+def _read(folder: Path, kind: str, place: str | None, reason: AbstentionReason) -> str | None:
+    """Return the text that lies at the place, `<object>/<key>`, of a mounted kind of object; None without a place.
 
     Raises:
-        ModelError: the place leads elsewhere.
+        ModelError: the place leads elsewhere, or nothing lies there.
     """
+    if place is None:
+        return None
     name, _, key = place.partition("/")
     if not all(part and part not in {".", ".."} and "/" not in part for part in (name, key)):
         raise ModelError(reason, "The place of what the model is called with is not of the form <object>/<key>")
+    text = _find_text(folder / name / key)
+    if not text:
+        raise ModelError(
+            reason,
+            f"{kind} {name} has no readable key {key} in this namespace, or it has not reached the runner yet: {_LATE}",
+        )
+    return text
+
+
+def _find_text(path: Path) -> str | None:
     try:
-        return name, key, (folder / name / key).read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        return name, key, ""
+        return None
