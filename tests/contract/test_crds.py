@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
 
 OPERATOR = "council-operator-status"
 
+RUNNER: Body = {"maxConcurrentDeliberations": 8, "workers": {"min": 0, "max": 0}, "idleSeconds": 0}
+"""What the server makes of a runner of which nothing is said but whether it is dedicated."""
+
 COUNCIL_STATUS: Body = {
     "observedGeneration": 1,
     "conditions": [condition("Ready", "False", "ModelStarting")],
@@ -146,8 +149,7 @@ def largest_deliberation() -> Body:
 
 def test_absent_fields_are_filled_in_at_every_depth(api_server: ApiServer) -> None:
     spec = api_server.apply(council())["spec"]
-    workers = {"min": 0, "max": 0}
-    assert spec["runner"] == {"dedicated": False, "maxConcurrentDeliberations": 8, "workers": workers}
+    assert spec["runner"] == {**RUNNER, "dedicated": False}
     assert spec["members"][0] == {
         **DEVELOPER,
         "seats": 1,
@@ -159,8 +161,7 @@ def test_absent_fields_are_filled_in_at_every_depth(api_server: ApiServer) -> No
 
 def test_a_half_given_object_is_completed(api_server: ApiServer) -> None:
     spec = api_server.apply(council(runner={"dedicated": True}))["spec"]
-    workers = {"min": 0, "max": 0}
-    assert spec["runner"] == {"dedicated": True, "maxConcurrentDeliberations": 8, "workers": workers}
+    assert spec["runner"] == {**RUNNER, "dedicated": True}
 
 
 @pytest.mark.parametrize(("body", "model"), [(council(), CouncilSpec), (deliberation(), DeliberationSpec)])
