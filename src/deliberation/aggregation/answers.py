@@ -1,7 +1,9 @@
 """Answers in one spelling: what counts as the same answer is part of the vote, and an unread answer is a lost vote."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from deliberation.aggregation.json_values import LARGEST_EXPONENT, UnusableValueError, decode_json, spell_json
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
@@ -87,12 +89,20 @@ def _read_json(text: str, answer: Answer) -> str | None:
 
 
 def _read_choice(text: str, choices: tuple[str, ...]) -> str | None:
-    bare = text.strip()
-    matches = [choice for choice in choices if choice.strip() == bare]
-    if not matches:
-        folded = fold_text(text)
-        matches = [choice for choice in choices if fold_text(choice) == folded]
-    return matches[0] if len(matches) == 1 else None
+    trimmed, folded = _index_choices(choices)
+    return trimmed.get(text.strip()) or folded.get(fold_text(text))
+
+
+@lru_cache
+def _index_choices(choices: tuple[str, ...]) -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
+    """Return the choices by their trimmed and by their folded spelling; None stands where there are several."""
+    trimmed, folded = [choice.strip() for choice in choices], [fold_text(choice) for choice in choices]
+    return _index(trimmed, choices), _index(folded, choices)
+
+
+def _index(spellings: list[str], choices: tuple[str, ...]) -> Mapping[str, str | None]:
+    pairs = zip(spellings, choices, strict=True)
+    return {spelling: choice if spellings.count(spelling) == 1 else None for spelling, choice in pairs}
 
 
 def _read_boolean(text: str) -> str | None:

@@ -1,7 +1,9 @@
 """From a ledger to a standing: total over anything that lies there, in whatever order and however often it is read."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
+from operator import attrgetter
 
 from deliberation.aggregation.answers import read_answer
 from deliberation.engine.asks import Ask, Contribution, ask_of
@@ -21,7 +23,7 @@ def fold(task: Task, records: Iterable[LedgerRecord]) -> Standing:
     the run for good: only what it counts, counts.
     """
     folding = Folding(task)
-    for record in sorted({record.sequence: record for record in records}.values(), key=lambda record: record.sequence):
+    for record in sorted({record.sequence: record for record in records}.values(), key=attrgetter("sequence")):
         folding.add(record)
     return folding.stand()
 
@@ -35,9 +37,9 @@ class Folding:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._criteria = {criterion.name for criterion in task.criteria}
         self._legs = iter(list_legs(task))
-        self._wave = Gathering(None, (), Standing(rounds=({},)))
+        self._settled = Standing(rounds=({},))
+        self._wave: Gathering | None = None
         self._wave_starts = 0
         self._answered: set[str] = set()
         self._counting: set[str] = set()
@@ -46,7 +48,7 @@ class Folding:
         self._cancelled = False
         self._suspended = False
         self._verdict: Verdict | None = None
-        self._rejected: Counter[str] = Counter()
+        self._rejected: defaultdict[str, int] = defaultdict(int)
         self._spoiled: set[str] = set()
         self._taken: set[str] = set()
         self._begin_next_wave()
@@ -63,7 +65,7 @@ class Folding:
 
     def stand(self) -> Standing:
         """Return where the run stands now."""
-        return self._wave.settle()._replace(
+        return self._settle()._replace(
             started=self._started,
             starts=self._starts,
             cancelled=self._cancelled,
@@ -71,25 +73,25 @@ class Folding:
             verdict=self._verdict,
             rejected=dict(sorted(self._rejected.items())) if self._rejected else {},
             spoiled=frozenset(self._spoiled),
-            wave=self._show_wave(),
+            wave=self._show_wave(self._wave) if self._wave else None,
         )
 
-    def _show_wave(self) -> Wave | None:
-        wave = self._wave
-        if wave.leg is None:
-            return None
+    def _settle(self) -> Standing:
+        return self._wave.settle() if self._wave else self._settled
+
+    def _show_wave(self, wave: Gathering) -> Wave:
         has_begun = self._wave_starts > 0 or wave.has_begun
         return Wave(wave.leg, tuple(wave.open.values()), has_begun, max(1, self._wave_starts))
 
     def _begin_next_wave(self) -> None:
         """Go on to the next stage in which something is asked that can still be answered."""
-        settled, self._wave_starts = self._wave.settle(), 0
+        self._settled, self._wave, self._wave_starts = self._settle(), None, 0
         for leg in self._legs:
-            asks = find_asks(self._task, settled, leg.stage, leg.round)
-            self._wave = Gathering(leg, asks, settled, self._spoiled)
-            if self._wave.open:
+            asks = find_asks(self._task, self._settled, leg.stage, leg.round)
+            wave = Gathering(leg, asks, self._settled, self._spoiled)
+            if wave.open:
+                self._wave = wave
                 return
-        self._wave = Gathering(None, (), settled)
 
     def _take_in(self, key: str, entry: LedgerEntry) -> Rejection | None:
         """Take the entry in, or return why it does not count."""
@@ -98,6 +100,10 @@ class Folding:
         if key in self._taken:
             return Rejection.DUPLICATE
         match entry.kind:
+            case "proposal" | "critique" | "ballot" | "synthesis":
+                return self._take_answer(key, key, entry)
+            case "abstention":
+                return self._take_answer(ask_of(entry).key, key, entry)
             case "start":
                 self._started = self._started or entry
                 self._starts += 1
@@ -106,26 +112,22 @@ class Folding:
                 self._cancelled = True
             case "suspend":
                 self._suspended = self._suspended or entry.number >= self._task.resumed
-            case "verdict":
-                self._end(entry)
-            case "abstention":
-                return self._take_answer(ask_of(entry).key, key, entry)
             case _:
-                return self._take_answer(key, key, entry)
+                self._end(entry)
         return None
 
     def _take_answer(self, asked: str, key: str, entry: Contribution | Abstention) -> Rejection | None:
-        ask = self._wave.open.get(asked)
-        if ask is None:
+        wave = self._wave
+        if wave is None or asked not in wave.open:
             return Rejection.DUPLICATE if asked in self._answered else Rejection.FOREIGN
-        fault = self._find_fault(entry, ask)
+        fault = self._find_fault(entry, wave.open[asked], wave.before)
         if fault is None:
-            self._wave.take(asked, entry)
+            wave.take(asked, entry)
             self._counting.add(key)
-            self._go_on_from(asked)
+            self._go_on_from(asked, wave)
         return fault
 
-    def _find_fault(self, entry: Contribution | Abstention, ask: Ask) -> Rejection | None:
+    def _find_fault(self, entry: Contribution | Abstention, ask: Ask, before: Standing) -> Rejection | None:
         """Return what is wrong with the answer to an open ask."""
         is_ours = is_usable = True
         match entry.kind:
@@ -133,19 +135,23 @@ class Folding:
                 is_ours = entry.seat == ask.seat
                 is_usable = read_answer(entry.answer, self._task.answer) is not None
             case "critique":
-                is_ours = entry.texts.keys() <= self._wave.before.proposals.keys() - {ask.seat}
+                is_ours = entry.texts.keys() <= before.proposals.keys() - {ask.seat}
                 is_usable = bool(entry.texts)
             case "ballot":
-                is_ours, is_usable = self._examine_ballot(entry)
+                is_ours, is_usable = self._examine_ballot(entry, before)
             case _:
                 is_ours = ask_of(entry) == ask
         if not is_ours:
             return Rejection.FOREIGN
         return None if is_usable else Rejection.MALFORMED
 
-    def _examine_ballot(self, ballot: Ballot) -> tuple[bool, bool]:
+    @cached_property
+    def _criteria(self) -> frozenset[str]:
+        return frozenset([criterion.name for criterion in self._task.criteria])
+
+    def _examine_ballot(self, ballot: Ballot, before: Standing) -> tuple[bool, bool]:
         """Return whether all that is scored was asked for, and whether all that was asked for is scored."""
-        shown = list_judged(self._wave.before, ballot.judge).keys()
+        shown = list_judged(before, ballot.judge).keys()
         scored = [score.proposal for score in ballot.scores]
         is_ours = shown >= set(scored) and all(score.criteria.keys() <= self._criteria for score in ballot.scores)
         is_complete = len(scored) == len(set(scored)) == len(shown) and all(
@@ -153,9 +159,9 @@ class Folding:
         )
         return is_ours, is_complete
 
-    def _go_on_from(self, asked: str) -> None:
+    def _go_on_from(self, asked: str, wave: Gathering) -> None:
         self._answered.add(asked)
-        if not self._wave.open:
+        if not wave.open:
             self._begin_next_wave()
 
     def _reject(self, key: str, rejection: Rejection) -> None:
@@ -170,16 +176,16 @@ class Folding:
         # Nobody could cancel or suspend any more, if what stands there meant nothing.
         self._cancelled = self._cancelled or key == "cancel"
         self._suspended = self._suspended or key == Suspend(number=self._task.resumed).key
-        ask = self._wave.find_ask_of_abstention(key)
-        if ask:
-            self._wave.close(ask.key)
-            self._go_on_from(ask.key)
+        wave = self._wave
+        if wave and (ask := wave.find_ask_of_abstention(key)):
+            wave.close(ask.key)
+            self._go_on_from(ask.key, wave)
 
     def _end(self, verdict: Verdict) -> None:
         """End the run with what the verdict counts: the rest came before it, but whoever wrote it had not seen it."""
         self._verdict = verdict
-        settled, counted = self._wave.settle(), frozenset(verdict.counted)
+        self._settled, self._wave = self._settle(), None
+        counted = frozenset(verdict.counted)
         if not self._counting <= counted:
-            settled, dropped = drop_uncounted(settled, counted)
+            self._settled, dropped = drop_uncounted(self._settled, counted)
             self._rejected[Rejection.LATE] += dropped
-        self._wave = Gathering(None, (), settled)

@@ -16,13 +16,11 @@ _Entry = TypeVar("_Entry")
 class Gathering:
     """What one leg asks, given how the run stood `before` it. `open` holds, by key, what nothing has answered yet.
 
-    Without a leg, nothing is left to ask.
-
     Every answer has its place from the beginning, so whatever order they come in, they stand in that of the asks. What
     was said in earlier waves is never gone through again: an answer costs the same in the last round as in the first.
     """
 
-    def __init__(self, leg: Leg | None, asks: tuple[Ask, ...], before: Standing, spoiled: Collection[str] = ()) -> None:
+    def __init__(self, leg: Leg, asks: tuple[Ask, ...], before: Standing, spoiled: Collection[str] = ()) -> None:
         self.leg = leg
         self.before = before
         self.open = {ask.key: ask for ask in asks if not spoiled or ask.abstention_key not in spoiled}
@@ -34,7 +32,7 @@ class Gathering:
         self._ballots: dict[tuple[str, int], Ballot | None] = {}
         self._synthesis: Synthesis | None = None
         self._abstentions: dict[Ask, Abstention] = {}
-        match leg and leg.stage:
+        match leg.stage:
             case Stage.PROPOSE | Stage.EXCHANGE:
                 self._proposals = dict.fromkeys(self.open)
                 self._names = [name_proposal(ask.seat, ask.turn) for ask in self.open.values()]
@@ -76,7 +74,7 @@ class Gathering:
     def settle(self) -> Standing:
         """Return how the run stands with what has come so far."""
         before, leg = self.before, self.leg
-        if leg is None or not self._has_answers:
+        if not self._has_answers:
             return before
         abstentions = self._settle_abstentions()
         match leg.stage:

@@ -1,7 +1,8 @@
 """The strategies: each is a preset of the same five stages, so everything else is written once for all of them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
@@ -52,22 +53,18 @@ def get_synthesiser(task: Task) -> str | None:
 
 def list_legs(task: Task) -> tuple[Leg, ...]:
     """Return the stages of the run in their order, each with its end: the last one's is the run's deadline."""
-    stages = tuple(_list_stages(task))
-    total = sum(SHARES[stage] for stage, _ in stages)
-    passed, legs = 0, []
-    for stage, number in stages:
-        passed += SHARES[stage]
-        legs.append(Leg(stage, number, task.started_at_ms + task.timeout_ms * passed // total))
-    return tuple(legs)
+    stages = _list_stages(task.strategy, task.rounds, has_synthesis=get_synthesiser(task) is not None)
+    begin, given = task.started_at_ms, task.timeout_ms
+    total = stages[-1][-1]
+    return tuple([Leg(stage, number, begin + given * passed // total) for stage, number, passed in stages])
 
 
-def _list_stages(task: Task) -> Iterator[tuple[Stage, int]]:
-    preset = get_preset(task)
-    yield Stage.PROPOSE, 0
-    for number in range(1, task.rounds + (not preset.must_synthesise)):
-        for stage in preset.of_each_round:
-            yield stage, number
-    if preset.has_judging:
-        yield Stage.JUDGE, 0
-    if get_synthesiser(task):
-        yield Stage.SYNTHESISE, 0
+@lru_cache
+def _list_stages(strategy: ResolvedStrategy, rounds: int, *, has_synthesis: bool) -> tuple[tuple[Stage, int, int], ...]:
+    """Return stages and rounds, each with the sum of the shares until its end."""
+    preset = PRESETS[strategy]
+    numbers = range(1, rounds + (not preset.must_synthesise))
+    stages = [(Stage.PROPOSE, 0), *((stage, number) for number in numbers for stage in preset.of_each_round)]
+    stages += [(Stage.JUDGE, 0)] * preset.has_judging + [(Stage.SYNTHESISE, 0)] * has_synthesis
+    passed = accumulate(SHARES[stage] for stage, _ in stages)
+    return tuple((stage, number, until) for (stage, number), until in zip(stages, passed, strict=True))

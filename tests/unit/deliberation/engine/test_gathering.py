@@ -103,8 +103,3 @@ def test_nobody_is_asked_who_can_neither_answer_nor_abstain(asks: tuple[Ask, ...
     wave = gather(asks, spoiled=frozenset({asks[0].abstention_key}))
     assert tuple(wave.open.values()) == asks[1:]
     assert wave.has_begun
-
-
-def test_without_a_leg_nothing_is_asked() -> None:
-    wave = Gathering(None, (), BEFORE)
-    assert (wave.settle(), wave.open, wave.has_begun) == (BEFORE, {}, False)
