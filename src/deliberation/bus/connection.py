@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 from nats.errors import Error, NoRespondersError, UnexpectedEOF
 
 from deliberation.bus.login import Login, Tls
@@ -19,6 +21,13 @@ from deliberation.bus.session import Session
 PING_SECONDS = 20
 RECONNECT_SECONDS = 0.25
 RETRY_SECONDS = 0.1
+UNHEARD_SECONDS = 5
+"""How long the server's machine may leave unacknowledged what we sent before the connection counts as lost.
+
+TCP alone would try again after ever longer pauses, for a quarter of an hour: when a cut network is whole again, a
+connection that began to wait during the cut may go on waiting as long as the cut was, and a new one need not.
+"""
+
 REFUSED = "Authorization Violation"
 HANG_UPS = (ConnectionResetError, BrokenPipeError, UnexpectedEOF)
 
@@ -42,6 +51,16 @@ class CautiousClient(Client):
         if "tls" in self.options and not self._server_info.get("tls_required"):
             raise Error("nats: the server does not offer TLS, which was asked for")
         return super()._connect_command()
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        """Connect, and have the system end the connection when what we send is not acknowledged."""
+        await super()._connect_to_server(s)
+        transport = self._transport
+        # nats-py has no other way to its socket
+        writer = transport._io_writer if isinstance(transport, TcpTransport) else None  # noqa: SLF001
+        if writer is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            opened = writer.get_extra_info("socket")
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_SECONDS * 1000)
 
 
 class Connection:

@@ -20,7 +20,7 @@ from deliberation.engine.strategies import Leg
 from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.faults import describe
-from deliberation.runner.persist import persist, run_of
+from deliberation.runner.persist import insist, persist, run_of
 
 MAX_TRIES = 3
 """How often a seat that fails is asked for one entry, so that a fault can't become an endless paid loop."""
@@ -62,7 +62,7 @@ class Driver:
             BusUnavailableError: the bus stayed away; another delivery of the task goes on from what is in the ledger.
         """
         async with self._bus.follow_ledger(run_of(self._task)) as incoming:
-            await self._catch_up()
+            await insist(self._catch_up, self._task, self._clock)
             follower = asyncio.create_task(self._follow(incoming))
             try:
                 return await self._deliberate(follower)
@@ -92,12 +92,16 @@ class Driver:
         raise BusUnavailableError("The bus stopped to deliver the ledger")
 
     async def _begin(self, leg: Leg, follower: asyncio.Task[None]) -> None:
-        """Say in the ledger that the stage's seats are about to be asked, in the next free place."""
+        """Say in the ledger that the stage's seats are about to be asked, in the next free place.
+
+        What is in that place may be our own word, though the bus said it was taken: its confirmation was lost.
+        """
         starts = (Start(number=number, runner=self._runner, at_ms=self._clock.now_ms()) for number in count())
         start = next(start for start in starts if start.key not in self._filled)
-        if await self._persist(start):
-            self._begun.add(leg)
+        await self._persist(start)
         await self._await_places({start.key}, follower)
+        if any(record.entry == start for record in self._records.values()):
+            self._begun.add(leg)
 
     def _direct(self, work: Work, standing: Standing) -> None:
         """Have every ask of the stage worked on, once, and stop the calls that nobody waits for any more."""
@@ -152,8 +156,8 @@ class Driver:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _persist(self, entry: LedgerEntry) -> bool:
-        return await persist(self._bus, self._task, entry, self._clock)
+    async def _persist(self, entry: LedgerEntry) -> None:
+        await persist(self._bus, self._task, entry, self._clock)
 
     async def _catch_up(self) -> None:
         for record in await self._bus.read_ledger(run_of(self._task)):

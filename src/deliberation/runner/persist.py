@@ -1,4 +1,7 @@
-"""Writing to the ledger through an outage of the bus: an answer that was paid for is not thrown away."""
+"""Reading and writing the ledger through an outage of the bus: an answer that was paid for is not thrown away."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from deliberation.bus.port import Bus, BusUnavailableError
 from deliberation.protocol.messages import LedgerEntry, Task
@@ -10,6 +13,8 @@ GRACE_MS = 15_000
 
 FIRST_PAUSE_MS = 100
 LONGEST_PAUSE_MS = 2_000
+
+Result = TypeVar("Result")
 
 
 def run_of(task: Task) -> Run:
@@ -26,10 +31,21 @@ async def persist(bus: Bus, task: Task, entry: LedgerEntry, clock: Clock) -> boo
         BusUnavailableError: the bus stayed away.
         MessageTooLargeError: the entry does not fit the bus.
     """
+    return await insist(lambda: bus.publish_entry(run_of(task), entry), task, clock)
+
+
+async def insist(work: Callable[[], Awaitable[Result]], task: Task, clock: Clock) -> Result:
+    """Return what `work` returns, which must be safe to repeat.
+
+    While the bus is away, tries again until the deadline and GRACE_MS after it.
+
+    Raises:
+        BusUnavailableError: the bus stayed away.
+    """
     pause_ms = FIRST_PAUSE_MS
     while True:
         try:
-            return await bus.publish_entry(run_of(task), entry)
+            return await work()
         except BusUnavailableError:
             if clock.now_ms() >= task.deadline_ms + GRACE_MS:
                 raise

@@ -6,9 +6,11 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from deliberation.bus.connection import UNHEARD_SECONDS
 from deliberation.bus.jetstream import connect
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol.subjects import Run
@@ -72,3 +74,22 @@ async def test_a_server_that_hangs_up_without_a_word_may_have_refused_the_creden
         with pytest.raises(BusUnavailableError, match="hung up, as it does when it refuses credentials or ends"):
             await bus.read_ledger(Run("team", "uid"))
         await bus.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such option")
+async def test_a_connection_over_a_cut_network_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+    set_option = socket.socket.setsockopt
+
+    def note(self: socket.socket, *option: Any) -> None:
+        set_option(self, *option)
+        if option[1] == socket.TCP_USER_TIMEOUT:
+            timeouts.append(self.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+
+    monkeypatch.setattr(socket.socket, "setsockopt", note)
+    server = FakeServer(b"-ERR 'Authorization Violation'\r\n")
+    async with server.listening() as url:
+        bus = await connect(url, name="test", patience_seconds=0.5)
+        await server.heard.get()
+        await bus.close()
+    assert timeouts[0] == UNHEARD_SECONDS * 1000

@@ -401,3 +401,27 @@ async def test_a_ledger_that_stops_is_a_fault_of_the_bus_and_not_an_endless_wait
     seats.silent = set(KEYS)
     with pytest.raises(BusUnavailableError):
         await driver.run()
+
+
+async def test_a_run_that_is_taken_up_in_an_outage_begins_when_the_bus_is_back() -> None:
+    bus = MemoryBus()
+    driver, seats, clock = build(VOTE, bus)
+    bus.lose_connection()
+    running = asyncio.create_task(driver.run())
+    await clock.advance(30_000)
+    assert not seats.calls
+    bus.restore_connection()
+    await clock.advance(2_000)
+    assert outcome_of(await running) is Outcome.SUCCEEDED
+
+
+async def test_a_start_whose_confirmation_was_lost_is_no_reason_to_count_calls_as_repeated() -> None:
+    class BusThatLosesConfirmations(MemoryBus):
+        async def publish_entry(self, run: Run, entry: LedgerEntry) -> bool:
+            await super().publish_entry(run, entry)
+            return await super().publish_entry(run, entry)
+
+    bus = BusThatLosesConfirmations()
+    driver, _, _ = build(PANEL, bus)
+    standing = await driver.run()
+    assert standing.starts == 2, "one for each stage"
