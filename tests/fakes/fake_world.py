@@ -95,6 +95,7 @@ class FakeWorld:
             body=body,
             deployments=self._of_kind("Deployment"),
             services=self._of_kind("Service"),
+            disruption_budgets=self._of_kind("PodDisruptionBudget"),
             ray_jobs=self._of_kind("RayJob") if self.kuberay_installed else {},
             pods=tuple(self.pods),
             kuberay_installed=self.kuberay_installed,

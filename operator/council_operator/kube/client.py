@@ -17,6 +17,7 @@ PLURALS = {
     (API_VERSION, "Deliberation"): "deliberations",
     ("apps/v1", "Deployment"): "deployments",
     ("ray.io/v1", "RayJob"): "rayjobs",
+    ("policy/v1", "PodDisruptionBudget"): "poddisruptionbudgets",
     ("v1", "ConfigMap"): "configmaps",
     ("v1", "Event"): "events",
     ("v1", "Node"): "nodes",

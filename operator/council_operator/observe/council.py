@@ -11,10 +11,11 @@ from council_operator.plan.actions import ObjectReference
 from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.idle import may_sleep
 from council_operator.plan.observed import BusFault, CouncilObserved, GpuObserved
+from council_operator.plan.replicas import may_have_replicas
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render.labels import MANAGED_BY_SELECTOR
-from council_operator.render.servers import MODELS_SELECTOR
+from council_operator.render.servers import MODELS_SELECTOR, POLICY_API
 from council_operator.wakes import Wakes
 from deliberation.api.v1alpha1.base import API_VERSION
 from deliberation.bus.port import Bus
@@ -51,6 +52,7 @@ class CouncilObserver:
             body=body,
             deployments=_by_name(await self._children("apps/v1", "Deployment", key.namespace)),
             services=_by_name(await self._children("v1", "Service", key.namespace)),
+            disruption_budgets=_by_name(await self._children(POLICY_API, "PodDisruptionBudget", key.namespace)),
             ray_jobs=ray_jobs,
             pods=tuple(await self._children("v1", "Pod", key.namespace)),
             kuberay_installed=kuberay_installed,
@@ -76,8 +78,8 @@ class CouncilObserver:
         )
 
     async def _neighbours(self, body: Body) -> tuple[Body, ...]:
-        """Read who may share servers with a Council, where that decides whether they sleep."""
-        if not may_sleep(body):
+        """Read who may share servers with a Council, where that decides whether they sleep, and how many there are."""
+        if not (may_sleep(body) or may_have_replicas(body)):
             return ()
         return tuple(await self.kubernetes.list_labelled(API_VERSION, "Council", body["metadata"]["namespace"], ""))
 

@@ -8,9 +8,10 @@ from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsu
 from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, plan_observed
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
+from council_operator.plan.replicas import count_replicas
 from council_operator.plan.roster import Roster, Server, find_roster
 from council_operator.plan.settings import RenderSettings
-from council_operator.render import credentials, labels, rayjob, simulated, vllm
+from council_operator.render import credentials, labels, rayjob, servers, simulated, vllm
 from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import Heartbeat
@@ -93,14 +94,15 @@ def _render_servers(
     sleepers: frozenset[ServerId],
     settings: RenderSettings,
 ) -> Iterator[Body]:
-    """Yield the Service and the Deployment of each model server, but for those that no GPU can be found for."""
+    """Yield what makes up each model server, but for those that no GPU can be found for."""
+    counts = count_replicas(observed, roster, settings)
     for server in roster.servers:
         is_asleep = ServerId(observed.body["metadata"]["namespace"], server.name) in sleepers
-        yield from _render_server(server, observed.body, gpus, settings, is_asleep=is_asleep)
+        yield from _render_server(server, counts[server.name], observed.body, gpus, settings, is_asleep=is_asleep)
 
 
 def _render_server(
-    server: Server, council: Body, gpus: GpuPlan, settings: RenderSettings, *, is_asleep: bool
+    server: Server, replicas: int, council: Body, gpus: GpuPlan, settings: RenderSettings, *, is_asleep: bool
 ) -> tuple[Body, ...]:
     match server.declaration:
         case VllmModel() as model:
@@ -111,15 +113,22 @@ def _render_server(
             placement = given if isinstance(given, Placement) else None
             may_start = placement is None or name in gpus.may_start
             running = vllm.Running.ASLEEP if is_asleep else vllm.Running.YES if may_start else vllm.Running.NOT_YET
-            deployment = vllm.render_deployment(server.name, model, server.image, placement, running, council, settings)
-            return *vllm.render_services(server.name, model, council), deployment
+            served = model.model_copy(update={"replicas": placement.replicas if placement else replicas})
+            beside = vllm.render_beside(server.name, model, council)
+            return *beside, vllm.render_deployment(
+                server.name, served, server.image, placement, running, council, settings
+            )
         case SimulatedModel() as model:
             deployment = simulated.render_deployment(server.name, model, council, settings)
             return simulated.render_service(server.name, council), deployment
 
 
 def _apply_changed(observed: CouncilObserved, wanted: list[Body]) -> Iterator[Action]:
-    live = {"Service": observed.services, "Deployment": observed.deployments}
+    live = {
+        "Service": observed.services,
+        "Deployment": observed.deployments,
+        "PodDisruptionBudget": observed.disruption_budgets,
+    }
     for body in wanted:
         if _differs(body, live[body["kind"]].get(body["metadata"]["name"]), observed):
             yield Apply(body, labels.field_manager(observed.body))
@@ -219,6 +228,7 @@ def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
         for api_version, kind, children in (
             (rayjob.API_VERSION, rayjob.KIND, observed.ray_jobs),
             ("v1", "Service", observed.services),
+            (servers.POLICY_API, "PodDisruptionBudget", observed.disruption_budgets),
             ("apps/v1", "Deployment", observed.deployments),
         )
         for name, child in sorted(children.items())

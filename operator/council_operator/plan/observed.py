@@ -65,17 +65,18 @@ class GpuObserved:
 class CouncilObserved:
     """The world around one Council.
 
-    `deployments`, `services` and `ray_jobs` hold, by name, the operator's objects in the Council's namespace: at least
-    those that carry this Council's owner reference or a name that its spec renders to. `pods` are the pods behind the
-    deployments and the runners, for their waiting reasons. `gpu` is there only for a Council that asks for GPUs.
-    `neighbours` are the Councils that may share its servers, itself among them, with the `activity` of each by
-    namespace and name; they are there where servers may sleep or run on GPUs. `refusals` hold, by name, what the API
-    server said against a child that it would not take.
+    `deployments`, `services`, `disruption_budgets` and `ray_jobs` hold, by name, the operator's objects in the
+    Council's namespace: at least those that carry this Council's owner reference or a name that its spec renders to.
+    `pods` are the pods behind the deployments and the runners, for their waiting reasons. `gpu` is there only for a
+    Council that asks for GPUs. `neighbours` are the Councils that may share its servers, itself among them, with the
+    `activity` of each by namespace and name; they are there where servers may sleep, have replicas or run on GPUs.
+    `refusals` hold, by name, what the API server said against a child that it would not take.
     """
 
     body: Body
     deployments: dict[str, Body] = field(default_factory=dict)
     services: dict[str, Body] = field(default_factory=dict)
+    disruption_budgets: dict[str, Body] = field(default_factory=dict)
     ray_jobs: dict[str, Body] = field(default_factory=dict)
     pods: tuple[Body, ...] = ()
     kuberay_installed: bool = True

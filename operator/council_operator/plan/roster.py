@@ -14,8 +14,8 @@ from deliberation.protocol.messages import ModelAddress, SeatTask
 Body = dict[str, Any]
 
 
-_NOT_THE_SERVERS = {"idle_seconds"}
-"""Fields that make no other server: Councils share one and differ in them."""
+_NOT_THE_SERVERS = {"idle_seconds", "replicas"}
+"""Fields that make no other server: Councils share one and differ in them, and a change leaves what runs alone."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Server:
 
     @property
     def replicas(self) -> int:
-        """Return how many servers of this declaration there are to be."""
+        """Return how many servers of this declaration its Council asks for."""
         return self.declaration.replicas if isinstance(self.declaration, VllmModel) else 1
 
     @property
     def object_names(self) -> tuple[str, ...]:
-        """Return the names of its Deployment and Services."""
+        """Return the names of its Deployment, its Services and its PodDisruptionBudget."""
         return (self.name, names.replicas_name(self.name)) if self.replicas > 1 else (self.name,)
 
 

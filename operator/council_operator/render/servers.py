@@ -7,6 +7,7 @@ from council_operator.render.names import MODEL_PORT, replicas_name
 
 COMPONENT = "model"
 PORT_NAME = "http"
+POLICY_API = "policy/v1"
 MODELS_SELECTOR = f"{labels.MANAGED_BY_SELECTOR},{labels.COMPONENT_LABEL}={COMPONENT}"
 
 
@@ -29,12 +30,29 @@ def render_replicas_service(name: str, application: str, council: Body) -> Body:
     return labels.seal({**body, "spec": {**body["spec"], "clusterIP": "None"}})
 
 
+def render_disruption_budget(name: str, application: str, council: Body) -> Body:
+    """Return the PodDisruptionBudget of a server with several replicas: whoever empties nodes takes them one by one.
+
+    A server with a single replica gets none: it could never be spared, and the budget would keep its node from being
+    drained for ever, where moving it costs no more than a short wait. For the same reason a pod that does not answer
+    may always be evicted.
+    """
+    own = labels.child_labels(application, COMPONENT, name)
+    body = labels.child(POLICY_API, "PodDisruptionBudget", replicas_name(name), council, own)
+    spec = {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": _selector(own)},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    return labels.seal({**body, "spec": spec})
+
+
 def build_deployment(
     name: str, application: str, council: Body, settings: RenderSettings, pod: Body, extra_labels: dict[str, str]
 ) -> Body:
     """Return the Deployment of a model server, to be completed and sealed.
 
-    Recreate: two servers at once would need the accelerator twice. The digest of the API key stands on the pods, so
+    Recreate: two servers at once would need the memory twice. The digest of the API key stands on the pods, so
     that a new key rolls them.
     """
     own = labels.child_labels(application, COMPONENT, name)

@@ -8,7 +8,7 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.render import gpu, labels, pod_template, pods, servers
 from council_operator.render.labels import Body
 from council_operator.render.names import MODEL_PORT, MODELS_API_KEY, MODELS_SECRET
-from deliberation.api.v1alpha1.council_models import HubWeights, VllmModel, mebibytes
+from deliberation.api.v1alpha1.council_models import HubWeights, Sharing, VllmModel, mebibytes
 
 APPLICATION = "vllm"
 
@@ -39,7 +39,9 @@ _WEIGHTS = "/var/weights"
 
 
 _ONE_AFTER_THE_OTHER = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
-"""How several replicas are replaced: the others go on answering, and none needs a GPU beside those of the plan."""
+"""How replicas are replaced: the others go on answering, and none needs a GPU beside those of the plan. A server that
+may have several is replaced so while it has one, too: Kubernetes refuses a change to Recreate as long as another
+Council, by its own server-side apply, still states how to roll."""
 
 
 class Running(Enum):
@@ -77,7 +79,7 @@ def render_deployment(
     pod = pods.pod_spec(container, [volume for volume, _ in _volumes(model)], settings)
     pod["terminationGracePeriodSeconds"] = GRACE_SECONDS
     body = servers.build_deployment(name, APPLICATION, council, settings, pod, {})
-    if model.replicas > 1:
+    if _may_have_replicas(model):
         body["spec"]["strategy"] = _ONE_AFTER_THE_OTHER
     template = body["spec"]["template"]
     template["metadata"]["annotations"] |= _METRICS
@@ -90,11 +92,26 @@ def render_deployment(
     return labels.seal(body)
 
 
-def render_services(name: str, model: VllmModel, council: Body) -> tuple[Body, ...]:
-    """Return the Service of a vLLM server; with several replicas, one more by which each is found."""
+def render_beside(name: str, model: VllmModel, council: Body) -> tuple[Body, ...]:
+    """Return what a vLLM server has beside its Deployment.
+
+    That is its Service, and for a Council that wants several replicas a Service by which each is found, and a
+    PodDisruptionBudget.
+    """
     service = servers.render_service(name, APPLICATION, council, {})
-    each = (servers.render_replicas_service(name, APPLICATION, council),) if model.replicas > 1 else ()
-    return service, *each
+    if model.replicas == 1:
+        return (service,)
+    return (
+        service,
+        servers.render_replicas_service(name, APPLICATION, council),
+        servers.render_disruption_budget(name, APPLICATION, council),
+    )
+
+
+def _may_have_replicas(model: VllmModel) -> bool:
+    """Return whether the API takes more than one replica of a model: with GPUs, and a cache, of their own."""
+    hub = model.weights.hub or HubWeights()
+    return not hub.cache_claim_name and (model.gpu is None or model.gpu.sharing in {Sharing.EXCLUSIVE, Sharing.MIG})
 
 
 def _all_flags(model: VllmModel, placement: Placement | None, settings: RenderSettings) -> list[str]:

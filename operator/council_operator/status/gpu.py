@@ -1,6 +1,6 @@
 """Whether a Council's models have the GPUs that they ask for, with the numbers."""
 
-from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, find_need
+from council_operator.plan.gpu import GpuPlan, Need, Placement, Refusal, ServerId, find_need
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
 from council_operator.plan.settings import RenderSettings
@@ -63,9 +63,15 @@ def _explain(model: str, given: Placement | Refusal, roster: Roster, settings: R
     declaration = next(server.declaration for server in roster.servers if server.name == roster.server_of[model])
     if isinstance(given, Refusal) or not isinstance(declaration, VllmModel) or declaration.gpu is None:
         return ""
-    share, need = given.share, find_need(declaration, declaration.gpu, settings.gpu_overhead_mib)
+    need = find_need(declaration, declaration.gpu, settings.gpu_overhead_mib)
+    lacking = f"; no GPU for more replicas: {given.lacking}" if given.lacking else ""
+    return f"model {model}: {_explain_share(given, need)}{lacking}"
+
+
+def _explain_share(given: Placement, need: Need) -> str:
+    share = given.share
     each = f"{given.replicas} replicas, each " if given.replicas > 1 else ""
-    got = f"model {model}: {each}{given.slices} x {given.pool.resource}, {share.utilization_percent}% of its memory"
+    got = f"{each}{given.slices} x {given.pool.resource}, {share.utilization_percent}% of its memory"
     if share.budget_mib is None:
         return f"{got}; whether it fits is not known, because no label nvidia.com/gpu.memory tells how much that is"
     if need.weights is None:

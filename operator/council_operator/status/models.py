@@ -85,7 +85,8 @@ def _status(
     model: ModelAddress, fault: Fault | None, observed: CouncilObserved, roster: Roster, gpus: GpuPlan
 ) -> ModelStatus:
     server = roster.server_of.get(model.name)
-    replicas = _count_replicas(server, observed) if server else None
+    declared = next((one.replicas for one in roster.servers if one.name == server), 1)
+    replicas = _count_replicas(server, observed, declared) if server else None
     lacking = f"{replicas.ready} of {replicas.wanted} replicas answer" if replicas and replicas.is_short else None
     return ModelStatus(
         name=model.name,
@@ -106,9 +107,11 @@ def _adapters(declaration: VllmModel | SimulatedModel) -> tuple[str, ...]:
     return tuple(one.name for one in declaration.adapters) if isinstance(declaration, VllmModel) else ()
 
 
-def _count_replicas(server: str, observed: CouncilObserved) -> ReplicasStatus:
+def _count_replicas(server: str, observed: CouncilObserved, declared: int) -> ReplicasStatus:
+    """Return how many answer of those that the Council, or one that shares the server, wants; none sleeping."""
     deployment = observed.deployments.get(server, {})
-    wanted = deployment.get("spec", {}).get("replicas", 0)
+    running = deployment.get("spec", {}).get("replicas", 0)
+    wanted = max(running, declared) if running else 0
     return ReplicasStatus(wanted=wanted, ready=deployment.get("status", {}).get("readyReplicas", 0))
 
 

@@ -10,6 +10,7 @@ from council_operator.plan.gpu.holdings import read_holding
 from council_operator.plan.gpu.nodes import read_offers
 from council_operator.plan.gpu.placing import Demand, GpuPlan, ServerId, Stage, plan_gpus
 from council_operator.plan.observed import GpuObserved
+from council_operator.plan.replicas import find_most
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from deliberation.api.v1alpha1.council_models import VllmModel
@@ -53,14 +54,20 @@ def _read_demands(
 ) -> Iterator[Demand]:
     """Yield each declared server, the first Council's last: it is the one that counts where several declare it."""
     councils = [council for council in observed.councils if not health.is_being_deleted(council)]
-    for council in sorted(councils, key=_created_ms, reverse=True):
-        roster, since_ms = find_roster(council, settings), _created_ms(council)
-        for server in roster.servers if roster else ():
+    declared = [
+        (council, roster)
+        for council in sorted(councils, key=_created_ms, reverse=True)
+        if (roster := find_roster(council, settings)) is not None
+    ]
+    most = find_most((council["metadata"]["namespace"], roster) for council, roster in declared)
+    for council, roster in declared:
+        for server in roster.servers:
             model = server.declaration
             if isinstance(model, VllmModel) and model.gpu:
                 name = ServerId(council["metadata"]["namespace"], server.name)
                 stage = _read_stage(deployments.get(name), observed.pods, now_ms)
-                yield Demand(name, model, model.gpu, since_ms, stage)
+                wanted = model.model_copy(update={"replicas": most[name.namespace, name.name]})
+                yield Demand(name, wanted, model.gpu, _created_ms(council), stage)
 
 
 def _read_stage(deployment: Body | None, pods: tuple[Body, ...], now_ms: int) -> Stage:

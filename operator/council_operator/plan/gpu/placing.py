@@ -70,12 +70,17 @@ class Holding:
 
 @dataclass(frozen=True)
 class Placement:
-    """What a server gets: for each replica units of a pool, and a share of each one's memory."""
+    """What a server gets: for each replica units of a pool, and a share of each one's memory.
+
+    Attributes:
+        lacking: why a server that runs goes on with fewer replicas than it is to have, or empty.
+    """
 
     pool: Pool
     slices: int
     share: Share
     replicas: int = 1
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def plan_gpus(
         claims = sorted(
             (one for name, one in held.items() if name not in asleep), key=lambda one: (not one.is_live, one.server)
         )
-        kept = {one.server: one for one in claims if desk.keep(one)}
+        kept = {one.server: left for one in claims if (left := desk.keep(one))}
         verdicts = {demand.server: desk.place(demand, kept.get(demand.server)) for demand in ordered}
     turns = _give_turns(ordered, verdicts)
     return replace(turns, verdicts={**verdicts, **remembered})
@@ -153,19 +158,21 @@ class _Desk:
             free.setdefault(offer.pool, {})[offer.node] = offer.slices
         return cls(listed, demands, overhead_mib, division, free)
 
-    def keep(self, held: Holding) -> bool:
-        """Set aside what a live Deployment holds; return whether the nodes still cover it."""
-        return self._take(held.server, held.pool, held.slices, held.replicas)
+    def keep(self, held: Holding) -> Holding | None:
+        """Set aside what a Deployment holds; return as much of it as the nodes still cover, or None."""
+        for replicas in range(held.replicas, 0, -1):
+            if self._take(held.server, held.pool, held.slices, replicas):
+                return replace(held, replicas=replicas)
+        return None
 
     def place(self, demand: Demand, held: Holding | None) -> Placement | Refusal:
         """Return what a server gets: what it holds, if that still suits it, or free units of the pool that fits it."""
         gpu, need = demand.gpu, find_need(demand.model, demand.gpu, self.overhead_mib)
         replicas = demand.model.replicas
         if held and _suits(held, demand) and not find_shortage(gpu, held.pool, need):
-            return Placement(held.pool, held.slices, find_share(gpu, held.pool, need), replicas)
+            return self._keep_replicas(demand, held, find_share(gpu, held.pool, need))
         if held:
-            for node in self.nodes.pop(held.server):
-                self.free[held.pool][node] += held.slices
+            self._give_back(held)
         suited = [pool for pool in self.free if pool.answers(gpu)]
         shortages = {pool: find_shortage(gpu, pool, need) for pool in suited}
         fitting = [pool for pool in suited if shortages[pool] is None]
@@ -176,6 +183,23 @@ class _Desk:
             message = words.explain_shortage(sorted({text for text in shortages.values() if text}))
             return Refusal(Reason.GPU_MEMORY_TOO_SMALL, message)
         return self._refuse(gpu, fitting, replicas)
+
+    def _keep_replicas(self, demand: Demand, held: Holding, share: Share) -> Placement:
+        """Return what a server goes on with: as many replicas as it is to have, or as there are units for.
+
+        What runs is never taken away because more of it is asked for than there is.
+        """
+        wanted = demand.model.replicas
+        self._give_back(held)
+        replicas = next(
+            count for count in range(wanted, 0, -1) if self._take(held.server, held.pool, held.slices, count)
+        )
+        lacking = self._refuse(demand.gpu, [held.pool], wanted - replicas).message if replicas < wanted else ""
+        return Placement(held.pool, held.slices, share, replicas, lacking)
+
+    def _give_back(self, held: Holding) -> None:
+        for node in self.nodes.pop(held.server):
+            self.free[held.pool][node] += held.slices
 
     def _refuse(self, gpu: Gpu, fitting: list[Pool], replicas: int) -> Refusal:
         left = [(offer.node, self.free[offer.pool][offer.node], offer) for offer in self.offers]
@@ -203,9 +227,8 @@ class _Desk:
 
 
 def _suits(held: Holding, demand: Demand) -> bool:
-    """Return whether what a server holds is what it asks for, memory aside."""
-    wanted = (demand.gpu.slices, demand.model.replicas)
-    return held.pool.answers(demand.gpu) and (held.slices, held.replicas) == wanted
+    """Return whether what each replica of a server holds is what it asks for, memory aside."""
+    return held.pool.answers(demand.gpu) and held.slices == demand.gpu.slices
 
 
 def _preference(pool: Pool, gpu: Gpu, model: VllmModel) -> tuple[int, Pool]:

@@ -348,6 +348,7 @@ def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
     services = sorted(name for kind, name in world.children if kind == "Service")
     assert len(services) == 2
     assert services[1] == f"{services[0]}-each"
+    assert ("PodDisruptionBudget", services[1]) in world.children
     assert world.reconcile_council("architects").actions == ()
     world.edit(world.councils["architects"], models=[VLLM])
     world.settle()
@@ -358,3 +359,4 @@ def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
     world.settle()
     assert len([name for kind, name in world.children if kind == "Deployment"]) == 1
     assert len([name for kind, name in world.children if kind == "Service"]) == 1
+    assert not [name for kind, name in world.children if kind == "PodDisruptionBudget"]

@@ -89,7 +89,6 @@ def test_what_is_dedicated_is_shared_with_nobody() -> None:
         {"revision": "def"},
         {"image": "mine"},
         {"maxModelLen": 8192},
-        {"replicas": 2},
         {"gpu": {}},
         {"gpu": {"sharing": "TimeSlicing"}},
         {"gpu": {"memoryPerSlice": "8Gi"}},
@@ -186,7 +185,7 @@ def test_seats_find_every_replica_of_a_server_that_has_several() -> None:
     assert roster.models[0].replicas_url == f"http://{server.name}-each.team-a.svc:8000/v1"
     assert roster.models[0].base_url == f"http://{server.name}.team-a.svc:8000/v1"
     assert roster_of(council_spec(VLLM)).models[0].replicas_url is None
-    assert server.name != roster_of(council_spec(VLLM)).servers[0].name
+    assert server.name == roster_of(council_spec(VLLM)).servers[0].name, "what runs is left alone"
 
 
 def test_an_impossible_spec_needs_nothing() -> None:
@@ -207,7 +206,7 @@ def test_every_field_of_a_model_is_tried_above() -> None:
         for change in mark.args[1]
         for field in change
     }
-    shared = {"idleSeconds"}
+    shared = {"idleSeconds", "replicas"}
     assert {field.alias for field in VllmModel.model_fields.values()} - {"model"} == tried | shared
     idle = {"name": "small", "vllm": {**VLLM["vllm"], "idleSeconds": 600}}
     assert roster_of(council_spec(idle)).servers[0].name == roster_of(council_spec(VLLM)).servers[0].name

@@ -140,8 +140,16 @@ def test_loading_weights_may_take_half_an_hour() -> None:
     assert probe["periodSeconds"] * probe["failureThreshold"] == 1800
 
 
-def test_an_accelerator_is_never_asked_for_twice() -> None:
-    assert ON_GPU["spec"]["strategy"] == {"type": "Recreate"}
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gpu": {"sharing": "TimeSlicing"}},
+        {"gpu": {"sharing": "MPS"}},
+        {"weights": {"hub": {"cacheClaimName": "cache"}}},
+    ],
+)
+def test_a_server_that_shares_a_gpu_or_writes_a_volume_is_gone_before_the_next_begins(fields: Body) -> None:
+    assert deployment(**fields)["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_replicas_are_replaced_one_after_the_other_without_another_gpu() -> None:
@@ -151,15 +159,30 @@ def test_replicas_are_replaced_one_after_the_other_without_another_gpu() -> None
         "type": "RollingUpdate",
         "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
     }
+    one = deployment(replicas=1)["spec"]
+    assert one == {**several["spec"], "replicas": 1}, "a change of replicas restarts none that runs"
     assert deployment(running=vllm.Running.ASLEEP, replicas=3)["spec"]["replicas"] == 0
 
 
 def test_each_replica_has_an_address_of_its_own() -> None:
     model = VllmModel.model_validate({"model": "m", "replicas": 2})
-    together, each = vllm.render_services("model-1", model, council())
+    together, each, _ = vllm.render_beside("model-1", model, council())
     assert (together["metadata"]["name"], together["spec"].get("clusterIP")) == ("model-1", None)
     assert (each["metadata"]["name"], each["spec"]["clusterIP"]) == ("model-1-each", "None")
     assert each["spec"]["selector"] == together["spec"]["selector"]
+
+
+def test_replicas_are_evicted_one_by_one_and_a_single_server_never_blocks_the_drain_of_its_node() -> None:
+    several = VllmModel.model_validate({"model": "m", "replicas": 2})
+    service, _, budget = vllm.render_beside("model-1", several, council())
+    assert (budget["apiVersion"], budget["kind"]) == ("policy/v1", "PodDisruptionBudget")
+    assert budget["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": service["spec"]["selector"]},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    alone = vllm.render_beside("model-1", VllmModel.model_validate({"model": "m"}), council())
+    assert [one["kind"] for one in alone] == ["Service"]
 
 
 def test_a_models_name_cannot_become_another_flag_or_show_a_variable() -> None:
@@ -169,7 +192,7 @@ def test_a_models_name_cannot_become_another_flag_or_show_a_variable() -> None:
 
 
 def test_the_service_selects_its_own_pods_only() -> None:
-    [service] = vllm.render_services("model-1", VllmModel.model_validate({"model": "m"}), council())
+    [service] = vllm.render_beside("model-1", VllmModel.model_validate({"model": "m"}), council())
     labels = ON_CPU["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert service["spec"]["selector"]["app.kubernetes.io/instance"] == "model-1"

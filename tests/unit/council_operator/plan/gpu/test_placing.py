@@ -340,6 +340,37 @@ def test_replicas_that_do_not_all_fit_get_nothing_and_take_nothing() -> None:
     assert placed(result, "n").replicas == 3
 
 
+def held_by(server: Demand, replicas: int, nodes: Any = WHOLE) -> Holding:
+    return Holding(server.server, read_offers(nodes)[0].pool, 1, replicas=replicas)
+
+
+def test_more_replicas_are_added_to_what_a_server_holds_in_its_own_pool() -> None:
+    other = fake_gpu_node("c", gpus=4, memory_mib=16_384)
+    result = placed(plan(several(3), nodes=(*WHOLE, other), holdings=[held_by(several(1), 1)]))
+    assert (result.pool, result.replicas) == (read_offers(WHOLE)[0].pool, 3)
+    assert not result.lacking
+    fewer = placed(plan(several(1), several(2, "n", since_ms=1), nodes=WHOLE, holdings=[held_by(several(1), 3)]))
+    assert fewer.replicas == 1
+
+
+def test_what_runs_goes_on_when_there_is_no_gpu_for_more_of_it() -> None:
+    other = several(2, "other")
+    holdings = [held_by(several(1), 1), held_by(other, 2)]
+    result = placed(plan(several(3), other, nodes=WHOLE, holdings=holdings))
+    assert (result.replicas, result.share.utilization_percent) == (1, 92)
+    assert result.lacking.startswith("for each of 2 replicas: asked for 1 x nvidia.com/gpu")
+    assert "a has 0 of 2 left, b has 0 of 1 left" in result.lacking
+    assert placed(plan(several(8), nodes=WHOLE, holdings=holdings[:1])).replicas == 3
+
+
+def test_replicas_on_nodes_that_stay_go_on_when_another_node_goes() -> None:
+    rest = (fake_gpu_node("b", gpus=1),)
+    result = placed(plan(several(3), nodes=rest, holdings=[held_by(several(3), 3)]))
+    assert result.replicas == 1
+    assert "b has 0 of 1 left" in result.lacking
+    assert placed(plan(several(3), nodes=WHOLE, holdings=[held_by(several(3), 1)])).replicas == 3
+
+
 def test_replicas_of_several_gpus_each_need_them_on_one_node() -> None:
     assert placed(plan(several(1, slices=2), nodes=WHOLE)).slices == 2
     assert refused(plan(several(2, slices=2), nodes=WHOLE)).reason is Reason.GPU_SLICES_UNAVAILABLE
