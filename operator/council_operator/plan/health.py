@@ -59,9 +59,14 @@ def is_put_to_sleep(ray_job: Body) -> bool:
 
 
 def seconds_started(ray_job: Body, now_ms: int) -> float:
-    """Return for how long KubeRay has had a runner started, in seconds: since it was woken, or created."""
-    since = ray_job.get("status", {}).get("startTime")
-    return (now_ms - parse_time_ms(since)) / 1000 if since else age_seconds(ray_job, now_ms)
+    """Return for how long a runner has run, in seconds; one that does not yet, since it was woken or created.
+
+    Ray's own time counts where it is known: KubeRay's is when it began to make the cluster, whose image may be large.
+    """
+    status = ray_job.get("status", {})
+    times = [status.get("startTime"), status.get("rayJobInfo", {}).get("startTime")]
+    since_ms = max((parse_time_ms(time) for time in times if time), default=None)
+    return age_seconds(ray_job, now_ms) if since_ms is None else (now_ms - since_ms) / 1000
 
 
 def has_lost_its_head(ray_job: Body, pods: tuple[Body, ...]) -> bool:

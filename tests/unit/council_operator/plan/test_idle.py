@@ -4,6 +4,7 @@ import pytest
 
 from council_operator.plan.idle import may_sleep
 from council_operator.render.labels import KUEUE_LABELS
+from council_operator.status.conditions import format_time
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, VLLM, council, council_spec, deliberation
 from fakes.fake_nodes import fake_gpu_node
@@ -302,6 +303,23 @@ def test_a_sleeping_runner_that_somebody_resumes_is_left_awake_until_it_has_idle
     world.pass_time(1000)
     world.bring_up()
     world.settle()
+    assert reason(world) == ("True", "Ready")
+    go_on(world, 59)
+    assert suspended(world) == [False]
+    go_on(world, 1)
+    assert suspended(world) == [True]
+
+
+def test_a_runner_that_took_long_to_start_is_not_put_to_sleep_as_soon_as_it_runs() -> None:
+    world = FakeWorld()
+    world.create(council(drowsy(60)))
+    world.settle()
+    world.start_servers()
+    the_ray_job(world)["status"] = {"jobDeploymentStatus": "Initializing", "startTime": format_time(world.now_ms)}
+    go_on(world, 300)
+    world.start_runners()
+    the_ray_job(world)["status"]["rayJobInfo"] = {"startTime": format_time(world.now_ms)}
+    go_on(world, 0)
     assert reason(world) == ("True", "Ready")
     go_on(world, 59)
     assert suspended(world) == [False]
