@@ -1,12 +1,15 @@
 """The operator gets what it reads, and may do no more than it needs."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chart.rendering import NAMESPACE, Objects, RenderError, pod_specs, render
+from council_operator.plan.gpu.division import OURS, key_of
+from council_operator.plan.gpu.words import CONFIG_LABEL
 from council_operator.plan.settings import GpuDivision, RenderSettings
 from council_operator.settings import Settings, read_gpu_division, read_settings
 from deliberation.bus.login import PasswordLogin, Tls
@@ -226,6 +229,19 @@ def test_dividing_gpus_takes_the_right_to_patch_nodes_and_one_config_map() -> No
     assert role["metadata"]["namespace"] == "gpu-operator"
     (config,) = role["rules"]
     assert (config["resourceNames"], config["verbs"]) == (["council-gpu-sharing"], ["get", "patch"])
+
+
+def test_the_right_to_patch_nodes_is_confined_to_the_fields_that_the_operator_writes() -> None:
+    objects = render(*MANAGED, release="mine")
+    policy = objects["ValidatingAdmissionPolicy", "council-gpu-sharing"]["spec"]
+    (condition,) = policy["matchConditions"]
+    assert condition["expression"].endswith('== "system:serviceaccount:council-system:mine-council-operator"')
+    assert policy["failurePolicy"] == "Fail"
+    texts = json.dumps(policy)
+    for field in (CONFIG_LABEL, OURS, key_of(0).removesuffix("0")):
+        assert field in texts
+    binding = objects["ValidatingAdmissionPolicyBinding", "council-gpu-sharing"]["spec"]
+    assert binding == {"policyName": "council-gpu-sharing", "validationActions": ["Deny"]}
 
 
 def test_a_hook_gives_the_nodes_back_before_the_release_goes(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from contract.api_server import ApiServer
+from chart.rendering import NAMESPACE, render
+from contract.api_server import ApiServer, RefusedError
 from council_operator.dividing import Divider
 from council_operator.kube.client import KubernetesClient
 from council_operator.kube.port import ConflictError
@@ -24,10 +25,56 @@ NODES = ("fake-gpu-of-division-a", "fake-gpu-of-division-b")
 Body = dict[str, Any]
 
 
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:council-operator"
+
+BEYOND: tuple[tuple[Body, str], ...] = (
+    ({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}, "of a node's labels"),
+    ({"metadata": {"labels": {"pool": None}}}, "of a node's labels"),
+    ({"metadata": {"labels": {"councils.dev/fake-gpu": "no"}}}, "of a node's labels"),
+    ({"metadata": {"annotations": {"csi.volume.kubernetes.io/nodeid": "x"}}}, "of a node's annotations"),
+    ({"metadata": {"annotations": {"councils.dev/fake-gpu": None}}}, "of a node's annotations"),
+    ({"metadata": {"annotations": {OURS: "a text"}}}, "says which configuration"),
+    ({"metadata": {"labels": {CONFIG_LABEL: "default"}}}, "configurations of its own"),
+    ({"metadata": {"finalizers": ["councils.dev/mine"]}}, "and nothing else"),
+    ({"spec": {"unschedulable": True}}, "and nothing else"),
+    ({"spec": {"taints": [{"key": "mine", "effect": "NoExecute"}]}}, "and nothing else"),
+)
+"""What the operator may not do to a node, and how it is told."""
+
+
+@pytest.fixture(scope="module")
+def confined(installed: ApiServer) -> ApiServer:
+    """The API server with what the chart installs where the operator may divide GPUs: rights, and their bounds."""
+    installed.kubectl("create", "namespace", NAMESPACE)
+    installed.kubectl("create", "serviceaccount", "council-operator", f"--namespace={NAMESPACE}")
+    install(installed, namespace="", config_map_of="default")
+    install(installed, namespace="default", config_map_of="default")
+    return installed
+
+
+def install(api_server: ApiServer, *, namespace: str, config_map_of: str) -> None:
+    """Install what the chart has for dividing GPUs in a namespace, or in none."""
+    config_map = ("gpuSharing.configMap.name=sharing", f"gpuSharing.configMap.namespace={config_map_of}")
+    objects = render("gpuSharing.manage=true", "gpuSharing.nodeSelector.pool=any", *config_map)
+    bodies = [
+        body
+        for (_, name), body in objects.items()
+        if name.endswith(("gpu-sharing", "node-events")) and body["metadata"].get("namespace", "") == namespace
+    ]
+    assert bodies
+    for body in bodies:
+        api_server.kubectl("create", f"--namespace={namespace}", "--filename=-", stdin=json.dumps(body))
+
+
 @pytest.fixture
-async def client(api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
+async def client(confined: ApiServer, api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
+    """A client that is the operator: it may do on nodes what the chart lets it do."""
+    install(confined, namespace=api_server.namespace, config_map_of=api_server.namespace)
+    token = confined.kubectl("create", "token", "council-operator", f"--namespace={NAMESPACE}")
     configuration = Configuration()
     await config.load_kube_config(config_file=str(api_server.kubeconfig), client_configuration=configuration)
+    configuration.cert_file = configuration.key_file = None
+    configuration.api_key = {"BearerToken": f"Bearer {token.strip()}"}
     client = KubernetesClient(ApiClient(configuration))
     yield client
     await client.close()
@@ -101,3 +148,50 @@ async def test_a_field_of_somebody_else_and_a_node_that_is_gone_are_conflicts(
         await client.contribute(body, "another")
     with pytest.raises(ConflictError):
         await client.contribute({**body, "metadata": {**body["metadata"], "name": "never-made"}}, "another")
+
+
+def change(api_server: ApiServer, patch: Body, *arguments: str) -> None:
+    api_server.kubectl("patch", "node", NODES[0], f"--as={OPERATOR}", f"--patch={json.dumps(patch)}", *arguments)
+
+
+@pytest.fixture
+async def watched(api_server: ApiServer, divider: Divider) -> ApiServer:
+    """The API server once it holds the operator to the policy, which it learns of a moment after its creation."""
+    assert divider
+    for _ in range(200):
+        try:
+            change(api_server, BEYOND[0][0], "--dry-run=server")
+        except RefusedError:
+            return api_server
+    raise AssertionError("the policy has no effect")
+
+
+async def test_the_operator_may_change_its_label_of_a_node_and_nothing_else(watched: ApiServer) -> None:
+    for patch, words in BEYOND:
+        with pytest.raises(RefusedError, match=words):
+            change(watched, patch, "--dry-run=server")
+    taints = json.dumps(BEYOND[-1][0])
+    watched.kubectl("patch", "node", NODES[0], f"--patch={taints}", "--dry-run=server")
+    change(watched, {"metadata": {"labels": {CONFIG_LABEL: FOUR}, "annotations": {OURS: FOUR}}}, "--dry-run=server")
+
+
+async def test_a_configuration_that_somebody_chose_is_out_of_the_operators_reach(
+    watched: ApiServer, divider: Divider
+) -> None:
+    watched.kubectl("label", "node", NODES[0], f"{CONFIG_LABEL}=default")
+    for choice in (FOUR, None):
+        with pytest.raises(RefusedError, match="somebody else has chosen"):
+            change(watched, {"metadata": {"labels": {CONFIG_LABEL: choice}}})
+    watched.kubectl("label", "node", NODES[0], f"{CONFIG_LABEL}-")
+    assert (await divider.look()).acted
+    assert label_of(watched, NODES[0]) == FOUR
+
+
+async def test_the_operator_makes_deletes_and_reports_on_no_node(watched: ApiServer) -> None:
+    for refused in (
+        ("delete", "node", NODES[0]),
+        ("create", "--filename=-"),
+        ("patch", "node", NODES[0], "--subresource=status", '--patch={"status": {"phase": "Running"}}'),
+    ):
+        with pytest.raises(RefusedError, match="cannot"):
+            watched.kubectl(*refused, f"--as={OPERATOR}", stdin=json.dumps(fake_gpu_node("made")))
