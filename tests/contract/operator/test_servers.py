@@ -105,3 +105,31 @@ async def test_a_sleeping_server_that_councils_share_is_awake_for_both_when_one_
         await world.wait("deliberation/question", "condition=Succeeded")
         for body in councils:
             await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Ready")
+
+
+async def test_replicas_come_beside_those_that_run_with_a_disruption_budget_and_go_with_it(world: World) -> None:
+    critics = served()
+    critics["metadata"]["name"] = "critics"
+    councils = [await world.apply(body) for body in (served(), critics)]
+    async with FakeKubelet(world.api), await world.fake_runner("architects") as runner:
+        runner.seats = {body["metadata"]["uid"]: 3 for body in councils}
+        await world.wait(COUNCIL, "condition=Ready")
+        before = await deployment_of(world)
+        name = before["metadata"]["name"]
+
+        await world.apply(served(replicas=2))
+        await world.wait(f"deployment/{name}", "jsonpath={.spec.replicas}=2")
+        after = await world.get("deployment", name)
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert after["spec"] == {**before["spec"], "replicas": 2}, "what runs would be restarted"
+        await world.wait(f"poddisruptionbudget/{name}-each", "create")
+        budget = await world.get("poddisruptionbudget", f"{name}-each")
+        assert budget["spec"]["maxUnavailable"] == 1
+        assert budget["spec"]["selector"] == after["spec"]["selector"]
+        assert [owner["name"] for owner in budget["metadata"]["ownerReferences"]] == ["architects"]
+
+        await world.apply(served())
+        await world.wait(f"deployment/{name}", "jsonpath={.spec.replicas}=1")
+        await world.wait(f"poddisruptionbudget/{name}-each", "delete")
+        await world.wait(f"service/{name}-each", "delete")
+        await world.wait(COUNCIL, "condition=Ready")
