@@ -32,7 +32,7 @@ def test_idle_runners_have_no_pods_and_questions_wake_them_even_those_that_come_
     assert warming["status"]["phase"] == "Warming"
     await_answer(namespace, "caught")
     await_answer(namespace, "waking")
-    assert find_condition(await_ready(namespace, "sleeping"), "Ready")["reason"] == "Ready"
+    assert await_condition(namespace, "councils", "sleeping", "Ready", "True", reason="Ready")
 
 
 def start(namespace: Kubectl, name: str) -> str:

@@ -70,7 +70,7 @@ def test_a_council_of_another_namespace_adds_no_replicas() -> None:
 
 
 def test_a_council_answers_with_the_gpus_there_are_and_says_how_many_more_its_replicas_need() -> None:
-    whole = {"gpu": {"sharing": "Exclusive"}}
+    whole: Body = {"gpu": {"sharing": "Exclusive"}}
     world = world_of(wanting(1, **whole), nodes=[fake_gpu_node("a")])
     world.edit(world.councils["architects"], models=[several(2, **whole)])
     go_on(world)
