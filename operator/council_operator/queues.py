@@ -171,6 +171,13 @@ class Queues:
         line = self._lines[council]
         return Runs(line.running, line.untaken)
 
+    def list_known(self) -> dict[str, frozenset[str]]:
+        """Return the uids of the Deliberations by namespace, also for the namespaces that have Councils alone."""
+        known: dict[str, set[str]] = {council.namespace: set() for council in self._lines}
+        for key, entry in self._entries.items():
+            known.setdefault(key.namespace, set()).add(entry.uid)
+        return {namespace: frozenset(uids) for namespace, uids in known.items()}
+
     def _decide_on(self, entry: _Entry) -> None:
         """Take a newcomer in, unless as many as may wait were taken in, or are newcomers from before."""
         line = self._lines[entry.council]

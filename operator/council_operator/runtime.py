@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import kopf
@@ -16,6 +16,7 @@ from council_operator.handlers import watch
 from council_operator.http import build_application
 from council_operator.kube.client import KubernetesClient
 from council_operator.kube.port import Kubernetes, KubernetesError
+from council_operator.leavings import Leavings
 from council_operator.loops import Again, Key, Loops, Settled
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
@@ -25,7 +26,7 @@ from council_operator.reconcile import Reconciler
 from council_operator.settings import Settings
 from council_operator.steps import build_steps
 from council_operator.telemetry import BUS_CONNECTED, OBJECTS
-from council_operator.wakes import Wakes
+from council_operator.wakes import LEAVINGS, SWEEP, Wakes
 from deliberation.bus.jetstream import connect
 from deliberation.bus.namespaced import connect_namespaced
 from deliberation.bus.port import Bus, BusUnavailableError
@@ -33,6 +34,8 @@ from deliberation.bus.port import Bus, BusUnavailableError
 logger = logging.getLogger(__name__)
 
 STREAMS_RETRY_SECONDS = 2.0
+
+Look = Callable[[Key], Awaitable[Again | Settled]]
 
 
 def now_ms() -> int:
@@ -66,11 +69,14 @@ class Runtime:
         )
         steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
         reconciler = Reconciler(steps, kubernetes, bus, wakes.queues.put_aside)
+        leavings = Leavings(kubernetes, bus, loops.wake, wakes.queues.list_known, time.monotonic)
+        looks: dict[str, Look] = {LEAVINGS: leavings.look, SWEEP.kind: lambda _key: leavings.sweep()}
         division = settings.render.gpu_division
-        if division is None:
-            loops.begin(reconciler.reconcile, reconciler.report)
-        else:
-            _begin_with_divider(loops, reconciler, Divider(kubernetes, division))
+        if division is not None:
+            divider = Divider(kubernetes, division)
+            looks[dividing.KEY.kind] = lambda _key: divider.look()
+        _begin(loops, reconciler, looks)
+        if division is not None:
             wakes.follow_nodes(dividing.KEY)
         for kind in ("Council", "Deliberation"):
             OBJECTS.labels(kind).set_function(lambda kind=kind: loops.count(kind))  # type: ignore[misc]
@@ -106,15 +112,15 @@ async def _fill_queues(kubernetes: KubernetesClient, queues: Queues, namespaces:
             return
 
 
-def _begin_with_divider(loops: Loops, reconciler: Reconciler, divider: Divider) -> None:
-    """Have one more loop, with the back-off of all others, that divides GPUs."""
+def _begin(loops: Loops, reconciler: Reconciler, looks: Mapping[str, Look]) -> None:
+    """Begin the loops: of our objects, and, by the kind of their keys, of whatever else needs their back-off."""
 
     async def reconcile(key: Key) -> Again | Settled:
-        return await (divider.look() if key == dividing.KEY else reconciler.reconcile(key))
+        return await looks.get(key.kind, reconciler.reconcile)(key)
 
     async def report(key: Key, error: Exception, failures: int) -> None:
-        if key == dividing.KEY:
-            logger.warning("dividing GPUs failed, %d in a row: %s", failures, error)
+        if key.kind in looks:
+            logger.warning("%s %s/%s failed, %d in a row: %s", key.kind, key.namespace, key.name, failures, error)
         else:
             await reconciler.report(key, error, failures)
 
@@ -160,6 +166,7 @@ async def _follow_bus(
             await asyncio.sleep(STREAMS_RETRY_SECONDS)
             continue
         wakes.everything()
+        wakes.sweep()
         await bus_changed.wait()
 
 

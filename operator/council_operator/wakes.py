@@ -15,7 +15,18 @@ from deliberation.protocol.subjects import Run
 
 FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 
+LEAVINGS = "Leavings"
+"""Kind of the keys of what Deliberations have left that are gone; their name is its uid."""
+
+SWEEP = Key("Sweep", "", "")
+"""The loop that looks for those of whose end nobody told."""
+
 Body = dict[str, Any]
+
+
+def key_of_leavings(namespace: str, uid: str) -> Key:
+    """Return the key of what a Deliberation has left on the bus."""
+    return Key(LEAVINGS, namespace, uid)
 
 
 class Wakes:
@@ -73,6 +84,7 @@ class Wakes:
             self._by_uid.pop(uid, None)
             phases.pop(uid, None)
             self.queues.forget(key)
+            self._wake(key_of_leavings(key.namespace, uid))
         else:
             self._by_uid[uid] = key
             phases[uid] = body.get("status", {}).get("phase", Phase.PENDING)
@@ -145,6 +157,10 @@ class Wakes:
         for keys in (*self._councils.values(), self._by_uid.values()):
             for key in keys:
                 self._wake(key)
+
+    def sweep(self) -> None:
+        """Look for what was left on the bus by those who went while nobody watched, or while it was away."""
+        self._wake(SWEEP)
 
     def heartbeat_of(self, namespace: str, runner: str) -> tuple[Heartbeat | None, float | None]:
         """Return the last heartbeat of a runner and its age in seconds; (None, None) if there was none."""

@@ -152,9 +152,9 @@ def test_secrets_are_written_but_never_read(defaults: Objects) -> None:
 def test_nothing_is_granted_by_wildcard(defaults: Objects) -> None:
     granted = rules(defaults, "ClusterRole")
     assert "*" not in {name for resource, verbs in granted.items() for name in (resource, *verbs)}
-    assert granted["councils"] == {"get", "list", "watch", "patch"}
+    assert granted["councils"] == {"get", "list", "watch"}
     assert granted["councils/status"] == {"patch"}
-    assert granted["deliberations"] == {"get", "list", "watch", "patch", "delete"}, "delete: ttlSecondsAfterFinished"
+    assert granted["deliberations"] == {"get", "list", "watch", "delete"}, "delete: ttlSecondsAfterFinished"
 
 
 def test_named_namespaces_get_a_role_each_and_the_cluster_none(tmp_path: Path, defaults: Objects) -> None:

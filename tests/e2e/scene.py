@@ -1,5 +1,6 @@
 """Councils and Deliberations for tests, and what may be read of the world around them."""
 
+import asyncio
 import base64
 import json
 import re
@@ -27,6 +28,7 @@ OPERATOR = "council-operator"
 READY_SECONDS = 600
 ANSWER_SECONDS = 660
 FAULT_SECONDS = 240
+LOOK_SECONDS = 0.5
 """Room for a machine that others use. A wait ends as soon as what it waits for is there."""
 
 PANEL_CALLS = 3 + 3 * 2
@@ -218,6 +220,14 @@ async def bus_of(namespace: Kubectl) -> AsyncIterator[Client]:
             yield client
         finally:
             await client.close()
+
+
+async def await_no_message_of(client: Client, namespace: str, uid: str) -> None:
+    """Return as soon as the bus has nothing of a Deliberation any more."""
+    async with asyncio.timeout(FAULT_SECONDS):
+        # Nobody tells of a purge.
+        while await messages_of(client, namespace, uid):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def messages_of(client: Client, namespace: str, uid: str) -> int:

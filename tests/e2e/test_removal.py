@@ -4,6 +4,7 @@ from demonstration.kubectl import Kubectl
 from e2e.scene import (
     await_answer,
     await_gone,
+    await_no_message_of,
     await_ready,
     await_running,
     bus_of,
@@ -26,7 +27,7 @@ async def test_a_deliberation_deleted_in_its_middle_leaves_no_message(namespace:
     async with bus_of(namespace) as client:
         assert await messages_of(client, namespace.namespace, uid) > 0
         namespace.delete("deliberations", "unwanted", seconds=60)
-        assert await messages_of(client, namespace.namespace, uid) == 0
+        await await_no_message_of(client, namespace.namespace, uid)
 
     namespace.apply(deliberation("wanted", "slow"))
     await_answer(namespace, "wanted")

@@ -18,15 +18,16 @@ from council_operator.plan.actions import (
     Delete,
     EmitEvent,
     EnsureTaskConsumer,
+    Message,
     Plan,
     PublishEntry,
     PublishTask,
     Purge,
     Release,
-    SetFinalizer,
 )
 from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.health import RunnerState
+from council_operator.plan.leavings import Clearing, clear
 from council_operator.plan.observed import (
     Activity,
     BusFault,
@@ -44,7 +45,6 @@ from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
 from council_operator.wakes import FINISHED
-from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.messages import (
@@ -69,6 +69,7 @@ class FakeWorld:
     now_ms: int = NOW_MS
     councils: dict[str, Body] = field(default_factory=dict)
     deliberations: dict[str, Body] = field(default_factory=dict)
+    gone: dict[str, tuple[Body, int]] = field(default_factory=dict)
     children: dict[tuple[str, str], Body] = field(default_factory=dict)
     pods: list[Body] = field(default_factory=list)
     kuberay_installed: bool = True
@@ -143,7 +144,7 @@ class FakeWorld:
     def reconcile_council(self, name: str) -> Plan:
         """Make one pass over a Council: plan, apply, write the status."""
         plan = council_plan.plan(self.observe_council(name), SETTINGS)
-        self.carry_out(plan, self.councils[name])
+        self.carry_out(plan)
         self.councils[name]["status"] = council_status.summarise(self.observe_council(name), SETTINGS)
         return plan
 
@@ -151,10 +152,23 @@ class FakeWorld:
         """Make one pass over a Deliberation: plan, apply, write the status."""
         body = self.deliberations[name]
         plan = deliberation_plan.plan(self.observe_deliberation(name), SETTINGS)
-        self.carry_out(plan, body)
+        self.carry_out(plan)
         if name in self.deliberations:
             body["status"] = deliberation_status.summarise(self.observe_deliberation(name))
         return plan
+
+    def clear_up_after(self, uid: str) -> Clearing:
+        """Make one look at what a Deliberation that is gone has left."""
+        body, gone_ms = self.gone[uid]
+        _, task = self.tasks.get(uid, ("", None))
+        standing = fold(task, self.ledgers.get(uid, ())) if task else None
+        run = deliberation_plan.run_of(body, task)
+        clearing = clear(run, standing, (self.now_ms - gone_ms) / 1000)
+        for message in clearing.messages:
+            self._send(message)
+        if clearing.look_again_after is None:
+            del self.gone[uid]
+        return clearing
 
     def settle(self, passes: int = 6) -> None:
         """Reconcile everything a few times: enough for every chain of causes that does not need the world to act."""
@@ -163,12 +177,14 @@ class FakeWorld:
                 self.reconcile_council(name)
             for name in list(self.deliberations):
                 self.reconcile_deliberation(name)
+            for uid in list(self.gone) if self.bus_is_up else ():
+                self.clear_up_after(uid)
 
-    def carry_out(self, plan: Plan, subject: Body) -> None:
+    def carry_out(self, plan: Plan) -> None:
         for action in plan.actions:
-            self._act(action, subject)
+            self._act(action)
 
-    def _act(self, action: Action, subject: Body) -> None:
+    def _act(self, action: Action) -> None:
         match action:
             case Apply(body, manager):
                 self._apply(body, manager)
@@ -180,16 +196,13 @@ class FakeWorld:
                     del self.children[reference.kind, reference.name]
             case Release(reference, owner_uid):
                 self._release((reference.kind, reference.name), owner_uid)
-            case SetFinalizer(present):
-                subject["metadata"]["finalizers"] = [FINALIZER] if present else []
-                self._collect_deliberations()
             case EmitEvent():
                 self.events.append(action)
-            case EnsureTaskConsumer() | PublishTask() | PublishEntry() | Purge():
-                assert self.bus_is_up, "the plan wants the bus, and it is down"
+            case _:
                 self._send(action)
 
-    def _send(self, action: EnsureTaskConsumer | PublishTask | PublishEntry | Purge) -> None:
+    def _send(self, action: Message) -> None:
+        assert self.bus_is_up, "the plan wants the bus, and it is down"
         match action:
             case EnsureTaskConsumer(_, runner):
                 self.consumers.add(runner)
@@ -249,15 +262,9 @@ class FakeWorld:
                 self._release(key, uid)
 
     def delete_deliberation(self, name: str) -> None:
-        metadata = self.deliberations[name]["metadata"]
-        metadata.setdefault("deletionTimestamp", format_time(self.now_ms))
-        self._collect_deliberations()
-
-    def _collect_deliberations(self) -> None:
-        for name, body in list(self.deliberations.items()):
-            metadata = body["metadata"]
-            if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-                del self.deliberations[name]
+        """Delete a Deliberation: it goes at once, and what it leaves on the bus is looked at from now on."""
+        body = self.deliberations.pop(name)
+        self.gone[body["metadata"]["uid"]] = (body, self.now_ms)
 
     # What the world does.
 

@@ -57,10 +57,10 @@ capabilities: {drop: [ALL]}
 {{- define "council-operator.rules" -}}
 - apiGroups: [councils.dev]
   resources: [councils]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [councils.dev]
   resources: [deliberations]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [get, list, watch, delete]
 - apiGroups: [councils.dev]
   resources: [councils/status, deliberations/status]
   verbs: [patch]

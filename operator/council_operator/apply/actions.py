@@ -4,21 +4,19 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from council_operator.kube.port import ConflictError, Kubernetes, KubernetesError
+from council_operator.kube.port import Kubernetes, KubernetesError
 from council_operator.plan.actions import (
     Action,
     Apply,
     Delete,
     EmitEvent,
     EnsureTaskConsumer,
-    ObjectReference,
+    Message,
     PublishEntry,
     PublishTask,
     Purge,
     Release,
-    SetFinalizer,
 )
-from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.bus.port import Bus
 
 Body = dict[str, Any]
@@ -42,18 +40,27 @@ async def carry_out(action: Action, subject: Body, kubernetes: Kubernetes, bus: 
             await kubernetes.delete(action.reference, action.uid)
         case Release():
             await _release(action, kubernetes)
-        case SetFinalizer():
-            await _set_finalizer(subject, kubernetes, present=action.present)
-        case EnsureTaskConsumer():
-            await bus.ensure_task_consumer(action.namespace, action.runner)
-        case PublishTask():
-            await _publish_task(action, bus)
-        case PublishEntry():
-            await bus.publish_entry(action.run, action.entry)
-        case Purge():
-            await bus.purge(action.namespace, action.deliberation_uid)
         case EmitEvent():
             await emit(action, subject, kubernetes)
+        case _:
+            await send(action, bus)
+
+
+async def send(message: Message, bus: Bus) -> None:
+    """Carry out one action that is for the bus.
+
+    Raises:
+        BusUnavailableError: the bus was out of reach.
+    """
+    match message:
+        case EnsureTaskConsumer():
+            await bus.ensure_task_consumer(message.namespace, message.runner)
+        case PublishTask():
+            await _publish_task(message, bus)
+        case PublishEntry():
+            await bus.publish_entry(message.run, message.entry)
+        case Purge():
+            await bus.purge(message.namespace, message.deliberation_uid)
 
 
 async def emit(event: EmitEvent, subject: Body, kubernetes: Kubernetes) -> None:
@@ -88,24 +95,6 @@ async def _release(action: Release, kubernetes: Kubernetes) -> None:
         await kubernetes.merge(action.reference, {"metadata": {"ownerReferences": others, "resourceVersion": version}})
     else:
         await kubernetes.delete(action.reference, metadata["uid"], version)
-
-
-async def _set_finalizer(subject: Body, kubernetes: Kubernetes, *, present: bool) -> None:
-    """Put our finalizer on or take it off; the resourceVersion guards the finalizers of others."""
-    metadata = subject["metadata"]
-    finalizers = metadata.get("finalizers", [])
-    if (FINALIZER in finalizers) == present:
-        return
-    wanted = [*finalizers, FINALIZER] if present else [name for name in finalizers if name != FINALIZER]
-    reference = ObjectReference(subject["apiVersion"], subject["kind"], metadata["namespace"], metadata["name"])
-    patch = {"metadata": {"finalizers": wanted, "resourceVersion": metadata["resourceVersion"]}}
-    try:
-        await kubernetes.merge(reference, patch)
-    except ConflictError:
-        live = await kubernetes.find(reference)
-        if live is None:
-            return
-        await _set_finalizer(live, kubernetes, present=present)
 
 
 def build_event(action: EmitEvent, subject: Body) -> Body:

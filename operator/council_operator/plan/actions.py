@@ -42,13 +42,6 @@ class Release:
 
 
 @dataclass(frozen=True)
-class SetFinalizer:
-    """Put our finalizer on the reconciled object, or take it off."""
-
-    present: bool
-
-
-@dataclass(frozen=True)
 class EnsureTaskConsumer:
     """Make sure that the durable consumer exists through which a runner takes its tasks."""
 
@@ -91,7 +84,10 @@ class EmitEvent:
     message: str
 
 
-Action = Apply | Delete | Release | SetFinalizer | EnsureTaskConsumer | PublishTask | PublishEntry | Purge | EmitEvent
+Message = EnsureTaskConsumer | PublishTask | PublishEntry | Purge
+"""What is for the bus."""
+
+Action = Apply | Delete | Release | EmitEvent | Message
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What to do for a Deliberation: admit it, stop it, finish it when nobody else does, and clean up after it."""
+"""What to do for a Deliberation: admit it, stop it, and finish it when nobody else does."""
 
 from typing import Any
 
@@ -11,15 +11,13 @@ from council_operator.plan.actions import (
     Plan,
     PublishEntry,
     PublishTask,
-    Purge,
-    SetFinalizer,
 )
 from council_operator.plan.admission import build_task
 from council_operator.plan.observed import DeliberationObserved
 from council_operator.plan.roster import runner_name
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
-from council_operator.plan.waiting import is_council_ready, is_suspended, was_admitted
+from council_operator.plan.waiting import is_council_ready, is_suspended
 from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
@@ -33,10 +31,7 @@ TAKEOVER_SECONDS = 15.0
 """How long after the deadline a silent runner is waited for before the operator ends the run itself."""
 
 BUS_LOOK_SECONDS = 10.0
-DELETION_LOOK_SECONDS = 0.5
 SHORTEST_LOOK_SECONDS = 1.0
-VERDICT_PATIENCE_SECONDS = 5.0
-BUS_PATIENCE_SECONDS = 15.0
 LONGEST_LOOK_SECONDS = 60.0
 LONGEST_SLEEP_SECONDS = 3600.0
 QUEUE_LOOK_SECONDS = 600.0
@@ -100,7 +95,7 @@ def run_of(deliberation: Body, task: Task | None = None) -> Run:
 
 
 def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
-    """Publish the task once the Council is ready, with our finalizer in place before there is anything to clean up."""
+    """Publish the task once the Council is ready."""
     end = _tell_end_without_task(observed)
     if end:
         return Plan((end,))
@@ -125,7 +120,6 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
     runner = runner_name(council, settings)
     return Plan(
         (
-            *_keep_finalizer(observed),
             PublishTask(run_of(observed.body, task), runner, task, replaces=observed.task is not None),
             EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
         )
@@ -159,19 +153,18 @@ def _count_suspensions(observed: DeliberationObserved) -> int:
 
 def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, settings: RenderSettings) -> Plan:
     """Leave a run to its runner, unless it is to stop or to go on, or the runner is silent after the deadline."""
-    keep = _keep_finalizer(observed)
     if standing.verdict:
-        return Plan((*keep, _tell_end(standing.verdict.outcome, standing, task)))
+        return Plan((_tell_end(standing.verdict.outcome, standing, task),))
     if observed.body["spec"].get("cancel") and not standing.cancelled:
-        return Plan((*keep, PublishEntry(run_of(observed.body, task), Cancel())))
+        return Plan((PublishEntry(run_of(observed.body, task), Cancel()),))
     if not standing.cancelled and is_suspended(observed.body):
-        return Plan((*keep, *_suspend(observed, task, standing)))
+        return Plan(_suspend(observed, task, standing))
     if not standing.cancelled and standing.suspended:
         return _plan_admission(observed, settings)
     takeover_ms = task.deadline_ms + round(TAKEOVER_SECONDS * 1000)
     if standing.cancelled or observed.dead_letter is not None or observed.now_ms >= takeover_ms:
-        return Plan((*keep, *_take_over(observed, task, standing)), look_again_after=1.0)
-    return Plan(keep, look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
+        return Plan(_take_over(observed, task, standing), look_again_after=1.0)
+    return Plan(look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
 
 
 def _suspend(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Action, ...]:
@@ -230,33 +223,11 @@ def _tell_end(outcome: Outcome, standing: Standing, task: Task) -> EmitEvent:
     return EmitEvent(kind, outcome.value, counts)
 
 
-def _keep_finalizer(observed: DeliberationObserved) -> tuple[Action, ...]:
-    return () if was_admitted(observed.body) else (SetFinalizer(present=True),)
-
-
 def _plan_deletion(observed: DeliberationObserved) -> Plan:
-    """Stop the run, take its messages off the bus, and let the object go; never hold it for long."""
-    if not was_admitted(observed.body):
-        return Plan()
-    metadata = observed.body["metadata"]
-    seconds = (observed.now_ms - health.parse_time_ms(metadata["deletionTimestamp"])) / 1000
+    """Stop the run of one that a finalizer of somebody else still holds; plan/leavings.py does the rest."""
     if observed.bus_fault:
-        return _wait_for_bus(seconds)
-    clean_up = (Purge(metadata["namespace"], metadata["uid"]), SetFinalizer(present=False))
-    standing = observed.standing
-    if observed.task is None or standing is None:
-        return Plan(clean_up)
-    is_over = standing.verdict is not None
-    stop = () if is_over or standing.cancelled else (PublishEntry(run_of(observed.body, observed.task), Cancel()),)
-    is_worked_on = standing.started and not is_over and not standing.suspended
-    if is_worked_on and seconds < VERDICT_PATIENCE_SECONDS:
-        return Plan(stop, look_again_after=DELETION_LOOK_SECONDS)
-    return Plan((*stop, *clean_up))
-
-
-def _wait_for_bus(seconds: float) -> Plan:
-    """Give the bus a while to come back, counted from the deletion; then leave the messages to their age."""
-    if seconds < BUS_PATIENCE_SECONDS:
-        return Plan(look_again_after=1.0)
-    left = "NATS did not answer: the run's messages stay there until they are 7 days old"
-    return Plan((SetFinalizer(present=False), EmitEvent("Warning", Reason.BUS_UNAVAILABLE, left)))
+        return Plan(look_again_after=BUS_LOOK_SECONDS)
+    task, standing = observed.task, observed.standing
+    if task is None or standing is None or standing.verdict or standing.cancelled:
+        return Plan()
+    return Plan((PublishEntry(run_of(observed.body, task), Cancel()),))

@@ -8,7 +8,7 @@ from typing import Any
 
 from council_operator.plan import health
 from council_operator.plan.observed import DeliberationObserved
-from deliberation.api.v1alpha1.deliberation import DEFAULT_TIMEOUT_SECONDS, FINALIZER
+from deliberation.api.v1alpha1.deliberation import DEFAULT_TIMEOUT_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import Suspend
 
@@ -34,8 +34,8 @@ def is_council_ready(council: Body | None) -> bool:
 
 
 def was_admitted(deliberation: Body) -> bool:
-    """Return whether a Deliberation was admitted once, even if the bus has lost its task: our finalizer tells."""
-    return FINALIZER in deliberation["metadata"].get("finalizers", ())
+    """Return whether a Deliberation was admitted once, even if the bus has lost its task: its status tells."""
+    return bool(deliberation.get("status", {}).get("council"))
 
 
 def find_start_ms(observed: DeliberationObserved) -> int | None:

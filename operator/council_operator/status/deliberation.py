@@ -111,6 +111,7 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
         phase=phase,
         queue=_find_place(observed),
         start_time=_find_start(observed, phase, findings),
+        council=observed.body.get("status", {}).get("council"),
     )
 
 

@@ -103,6 +103,11 @@ class JetStreamBus:
         message = await reading.find_last(self._connection, streams.TASKS.name, wanted)
         return find_task_in(message.data) if message else None
 
+    async def list_deliberations(self, namespace: str) -> frozenset[str]:
+        """Return the uids of all Deliberations in the namespace that have a task."""
+        filed = await reading.list_subjects(self._connection, streams.TASKS.name, subjects.tasks_of(namespace))
+        return frozenset(run.deliberation_uid for subject in filed if (run := subjects.find_task(subject)))
+
     async def read_ledger(self, run: Run) -> tuple[LedgerRecord, ...]:
         """Return what the run's ledger holds, in order of writing."""
         messages = await reading.read_all(self._connection, streams.LEDGER.name, subjects.ledger(run))

@@ -131,6 +131,12 @@ class MemoryBus:
         ]
         return find_task_in(found[-1].data) if found else None
 
+    async def list_deliberations(self, namespace: str) -> frozenset[str]:
+        """Return the uids of all Deliberations in the namespace that have a task."""
+        self.check_connected()
+        runs = filter(None, map(subjects.find_task, self._messages))
+        return frozenset(run.deliberation_uid for run in runs if run.namespace == namespace)
+
     async def read_ledger(self, run: Run) -> tuple[LedgerRecord, ...]:
         """Return what the run's ledger holds."""
         self.check_connected()

@@ -116,6 +116,10 @@ class NamespacedBus:
         """Return the Deliberation's latest task, or None when there is none, or none that can be read."""
         return await (await self._of(namespace)).read_task(namespace, deliberation_uid)
 
+    async def list_deliberations(self, namespace: str) -> frozenset[str]:
+        """Return the uids of all Deliberations in the namespace that have a task."""
+        return await (await self._of(namespace)).list_deliberations(namespace)
+
     async def read_ledger(self, run: Run) -> tuple[LedgerRecord, ...]:
         """Return what the run's ledger holds, in order of writing."""
         return await (await self._of(run.namespace)).read_ledger(run)

@@ -101,6 +101,9 @@ class Bus(Protocol):
     async def read_task(self, namespace: str, deliberation_uid: str) -> Task | None:
         """Return the Deliberation's latest task, or None when there is none, or none that can be read."""
 
+    async def list_deliberations(self, namespace: str) -> frozenset[str]:
+        """Return the uids of all Deliberations in the namespace that have a task."""
+
     async def read_ledger(self, run: Run) -> tuple[LedgerRecord, ...]:
         """Return what the run's ledger holds, in order of writing; malformed messages without an entry."""
 

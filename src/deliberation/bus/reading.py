@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error, NoRespondersError
 
 from deliberation.bus.connection import Connection
+from deliberation.bus.port import BusUnavailableError
 from deliberation.bus.session import ApiError, Session
 
 HEARTBEAT_SECONDS = 2
@@ -58,6 +59,25 @@ async def read_all(connection: Connection, stream: str, filter_subject: str) -> 
         batch, pending = await connection.attempt(f"read stream {stream}", read_batch)
         found += batch
         if not pending:
+            return found
+
+
+async def list_subjects(connection: Connection, stream: str, filter_subject: str) -> list[str]:
+    """Return the subjects of a stream that match and have messages. The server tells so many of them at a time.
+
+    Raises:
+        BusUnavailableError: the server did not answer in time, or refused.
+    """
+    found: list[str] = []
+    while True:
+        try:
+            wanted = {"subjects_filter": filter_subject, "offset": len(found)}
+            info = await connection.call_api(f"STREAM.INFO.{stream}", wanted)
+        except ApiError as error:
+            raise BusUnavailableError(f"JetStream refused to tell of {stream}: {error}") from None
+        told = info["state"].get("subjects") or {}
+        found += told
+        if not told or len(found) >= info.get("total", 0):
             return found
 
 

@@ -110,7 +110,7 @@ class LocalOperator:
         return DeliberationObserved(deliberation, council, task, ledger, now_ms=self._clock.now_ms())
 
     async def _carry_out(self, action: Action, council: Body) -> None:
-        """Do what concerns the bus; finalizers and Events are for objects of a cluster."""
+        """Do what concerns the bus; Events are for objects of a cluster."""
         match action:
             case PublishTask(run, runner, task):
                 models = self._servers.relocate(task.models, council)

@@ -34,6 +34,11 @@ def task(run: Run, runner: str) -> str:
     return f"{PREFIX}.{run.namespace}.task.{runner}.{run.deliberation_uid}.{run.attempt}"
 
 
+def tasks_of(namespace: str) -> str:
+    """Return the filter that selects every task of one namespace."""
+    return f"{PREFIX}.{namespace}.task.>"
+
+
 def tasks_of_runner(namespace: str, runner: str) -> str:
     """Return the filter that selects every task of one runner."""
     return f"{PREFIX}.{namespace}.task.{runner}.>"

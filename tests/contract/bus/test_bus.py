@@ -134,6 +134,17 @@ async def test_the_latest_task_of_a_deliberation_can_be_read(bus: Bus, run: Run)
     assert await bus.read_task(f"{run.namespace}-b", run.deliberation_uid) is None
 
 
+async def test_the_deliberations_of_a_namespace_are_those_with_a_task(bus: Bus, run: Run) -> None:
+    other = Run(run.namespace, f"{run.deliberation_uid}-b", 2)
+    assert await bus.list_deliberations(run.namespace) == set()
+    await bus.publish_task(run, RUNNER, build_task(run))
+    await bus.publish_task(other, "runner-other", build_task(other))
+    assert await bus.list_deliberations(run.namespace) == {run.deliberation_uid, other.deliberation_uid}
+    assert await bus.list_deliberations(f"{run.namespace}-b") == set()
+    await bus.purge(run.namespace, run.deliberation_uid)
+    assert await bus.list_deliberations(run.namespace) == {other.deliberation_uid}
+
+
 async def test_a_task_goes_to_its_runner_until_acknowledged(bus: Bus, run: Run) -> None:
     for runner in (RUNNER, "runner-other"):
         await bus.ensure_task_consumer(run.namespace, runner)

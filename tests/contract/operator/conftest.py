@@ -17,6 +17,7 @@ from contract.api_server import ApiServer, RefusedError
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.login import CredentialsLogin, SecretLogin
 from deliberation.bus.namespaced import NamespacedBus, connect_namespaced
+from deliberation.protocol.subjects import Run
 from deliberation.runner.settings import BUS_SECRET
 from fakes.fake_runner import FakeRunner
 from fakes.nats_server import AUTHORITY, NatsServer, nats_server, trusting_server
@@ -25,6 +26,7 @@ from fakes.operator_process import OperatorProcess
 __all__ = ["nats_server", "trusting_server"]
 
 WAIT_SECONDS = 180
+LOOK_SECONDS = 0.1
 CRD_SECONDS = 300
 """KubeRay's definitions are megabytes: on a busy machine the API server takes its time to check them."""
 
@@ -84,6 +86,13 @@ class World:
             yield bus
         finally:
             await bus.close()
+
+    async def await_nothing_left(self, run: Run) -> None:
+        """Return as soon as the bus has nothing of the run any more."""
+        async with self.operators_bus() as bus, asyncio.timeout(WAIT_SECONDS):
+            # Nobody tells of a purge.
+            while await bus.read_task(run.namespace, run.deliberation_uid) or await bus.read_ledger(run):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_SECONDS)
 
     @asynccontextmanager
     async def raw_nats(self) -> AsyncIterator[Client]:

@@ -118,24 +118,35 @@ async def test_a_deleted_question_leaves_no_message(world: World, council: FakeR
     await world.apply(question_body())
     run, task = await council.take()
     await council.bus.publish_entry(run, Proposal(seat="dev-0", answer="yes"))
-    deletion = asyncio.create_task(world.kubectl("delete", QUESTION))
+    await world.kubectl("delete", QUESTION)
     async with asyncio.timeout(120), council.bus.follow_ledger(run) as records:
         async for record in records:
             if record.key == "cancel":
                 break
     await council.finish(run, task)
-    await deletion
-    assert await council.bus.read_ledger(run) == ()
-    async with world.operators_bus() as bus:
-        assert await bus.read_task(run.namespace, run.deliberation_uid) is None
+    await world.await_nothing_left(run)
 
 
 async def test_a_question_can_be_deleted_while_the_bus_is_away(world: World, council: FakeRunner) -> None:
     await world.apply(question_body())
-    await council.take()
+    run, _ = await council.take()
     world.nats.kill()
-    await world.kubectl("delete", QUESTION, "--timeout=100s")
+    await world.kubectl("delete", QUESTION)
     world.nats.start()
+    await world.await_nothing_left(run)
+
+
+async def test_a_question_can_be_deleted_while_the_operator_is_away(world: World, council: FakeRunner) -> None:
+    await world.apply(question_body("kept"))
+    kept, _ = await council.take()
+    await world.apply(question_body())
+    run, _ = await council.take()
+    world.operator.kill()
+    await world.kubectl("delete", QUESTION)
+    world.operator.start()
+    await world.await_nothing_left(run)
+    async with world.operators_bus() as bus:
+        assert await bus.list_deliberations(kept.namespace) == {kept.deliberation_uid}
 
 
 async def test_malformed_and_foreign_messages_change_nothing_and_are_counted(world: World, council: FakeRunner) -> None:

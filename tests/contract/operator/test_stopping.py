@@ -152,9 +152,9 @@ async def test_a_runner_that_nobody_asks_sleeps_and_the_council_that_did_not_sen
             await world.wait_condition(f"council/{body['metadata']['name']}", "Ready", "True", "Ready")
 
 
-@pytest.mark.parametrize("bus_is_up", [True, False])
-async def test_a_namespace_goes_with_all_that_is_in_it(world: World, council: FakeRunner, *, bus_is_up: bool) -> None:
-    """Finished, in work, waiting and suspended ones: the finalizer holds none of them for long."""
+@pytest.mark.parametrize("away", ["nothing", "nats", "operator"])
+async def test_a_namespace_goes_with_all_that_is_in_it(world: World, council: FakeRunner, away: str) -> None:
+    """Finished, in work, waiting and suspended ones: nothing of ours holds any of them."""
     await world.apply(question_body("finished"))
     run, task = await council.take()
     await council.finish(run, task)
@@ -164,8 +164,8 @@ async def test_a_namespace_goes_with_all_that_is_in_it(world: World, council: Fa
     await world.apply(question_body("suspended", suspend=True))
     await world.apply(question_body("orphan", councilRef={"name": "nobody"}))
     await world.wait("deliberation/suspended", "jsonpath={.status.phase}=Suspended")
-    if not bus_is_up:
-        world.nats.kill()
+    if away != "nothing":
+        (world.nats if away == "nats" else world.operator).kill()
     await world.kubectl("delete", "namespace", world.api.namespace, "--timeout=100s")
     left = json.loads(await world.kubectl("get", "deliberations", "--output=json"))["items"]
     assert left == []

@@ -23,7 +23,6 @@ from council_operator.plan.actions import (
     PublishTask,
     Purge,
     Release,
-    SetFinalizer,
 )
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.protocol.messages import ProbeResult
@@ -55,6 +54,9 @@ class Transcript:
             for name in list(self.world.deliberations):
                 actions = self.world.reconcile_deliberation(name).actions
                 done += [f"Deliberation {name}: {self._tell(action)}" for action in actions]
+            for uid in list(self.world.gone):
+                name, actions = self.world.gone[uid][0]["metadata"]["name"], self.world.clear_up_after(uid).messages
+                done += [f"what Deliberation {name} left: {self._tell(action)}" for action in actions]
         self.steps.append({"then": what, "the operator": done, "people read": self._read()})
 
     def _tell(self, action: Action) -> str:
@@ -89,8 +91,6 @@ def _tell(action: Action) -> str:
             text = f"apply {body['kind']} {body['metadata']['name']}"
         case Delete(reference, _) | Release(reference, _):
             text = f"{type(action).__name__.lower()} {reference.kind} {reference.name}"
-        case SetFinalizer(present):
-            text = "put the finalizer on" if present else "take the finalizer off"
         case PublishTask(_, runner, _):
             text = f"publish the task to {runner}"
         case PublishEntry(_, entry):

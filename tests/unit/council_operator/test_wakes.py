@@ -4,7 +4,7 @@ import pytest
 
 from council_operator.loops import Key
 from council_operator.plan.observed import Activity
-from council_operator.wakes import Wakes
+from council_operator.wakes import SWEEP, Wakes, key_of_leavings
 from deliberation.protocol.messages import Heartbeat
 from deliberation.protocol.subjects import Run
 from fakes.bodies import SETTINGS
@@ -84,11 +84,17 @@ def test_a_deliberation_that_moves_on_wakes_its_councils_queue(woken: Woken) -> 
 
 def test_a_deleted_deliberation_is_forgotten(woken: Woken) -> None:
     woken.wakes.deliberation_changed("ADDED", deliberation("Queued"))
-    woken.wakes.deliberation_changed("DELETED", deliberation("Queued"))
     woken.take()
+    woken.wakes.deliberation_changed("DELETED", deliberation("Queued"))
+    assert woken.take() == [QUESTION, key_of_leavings("default", "d")]
     woken.wakes.ledger_grew(Run("default", "d"), "start")
     assert woken.take() == []
     assert woken.wakes.phases_of(COUNCIL) == {}
+
+
+def test_a_sweep_is_a_look_at_what_is_left_everywhere(woken: Woken) -> None:
+    woken.wakes.sweep()
+    assert woken.take() == [SWEEP]
 
 
 def test_a_ledger_entry_wakes_its_deliberation_by_uid(woken: Woken) -> None:

@@ -276,6 +276,3 @@ DEFAULT_CRITERIA = (
     Criterion(name="clarity", description="Can the reader act on it at once?", weight_milli=200),
 )
 """Criteria of a Deliberation that declares none."""
-
-FINALIZER = "councils.dev/ledger"
-"""Holds a Deliberation back from deletion until its messages are off the bus."""

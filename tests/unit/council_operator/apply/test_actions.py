@@ -4,8 +4,7 @@ import pytest
 
 from council_operator.apply.actions import carry_out
 from council_operator.kube.port import ConflictError, ForbiddenError
-from council_operator.plan.actions import Action, Apply, Delete, EmitEvent, ObjectReference, Release, SetFinalizer
-from deliberation.api.v1alpha1.deliberation import FINALIZER
+from council_operator.plan.actions import Action, Apply, Delete, EmitEvent, ObjectReference, Release
 from deliberation.bus.memory import MemoryBus
 from fakes.fake_kubernetes import FakeKubernetes, reference_of
 
@@ -95,28 +94,6 @@ async def test_deleting_spares_a_new_object_of_the_same_name(world: World) -> No
     with pytest.raises(ConflictError):
         await world.carry_out(Delete(reference_of(SERVER), "another-uid"))
     assert await world.find(SERVER)
-
-
-async def test_our_finalizer_comes_and_goes_beside_those_of_others(world: World) -> None:
-    world.subject = world.kubernetes.put({**SUBJECT, "metadata": {**SUBJECT["metadata"], "finalizers": ["other/one"]}})
-    await world.carry_out(SetFinalizer(present=True))
-    live = await world.find(SUBJECT)
-    assert live
-    assert live["metadata"]["finalizers"] == ["other/one", FINALIZER]
-    world.subject = live
-    await world.carry_out(SetFinalizer(present=False))
-    live = await world.find(SUBJECT)
-    assert live
-    assert live["metadata"]["finalizers"] == ["other/one"]
-
-
-async def test_a_finalizer_that_another_controller_sets_meanwhile_is_kept(world: World) -> None:
-    reference = reference_of(SUBJECT)
-    await world.kubernetes.merge(reference, {"metadata": {"finalizers": ["other/late"]}})
-    await world.carry_out(SetFinalizer(present=True))
-    live = await world.find(SUBJECT)
-    assert live
-    assert live["metadata"]["finalizers"] == ["other/late", FINALIZER]
 
 
 async def test_an_event_names_the_object_it_is_about(world: World) -> None:

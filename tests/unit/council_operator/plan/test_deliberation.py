@@ -10,11 +10,8 @@ from council_operator.plan.actions import (
     Plan,
     PublishEntry,
     PublishTask,
-    Purge,
-    SetFinalizer,
 )
 from council_operator.plan.observed import Turn
-from deliberation.api.v1alpha1.deliberation import FINALIZER
 from deliberation.protocol.messages import Abstention, Cancel, Outcome, Proposal, Start, Suspend, Verdict
 from fakes.bodies import NOW_MS, council, council_spec, deliberation, ready_council
 from fakes.fake_world import FakeWorld, conditions_of
@@ -49,11 +46,11 @@ def entries(plan: Plan) -> list[Any]:
     return [action.entry for action in plan.actions if isinstance(action, PublishEntry)]
 
 
-def test_a_question_to_a_ready_council_becomes_one_task_with_our_finalizer_in_place_before() -> None:
+def test_a_question_to_a_ready_council_becomes_one_task_and_nothing_holds_its_deletion() -> None:
     world = waiting_world()
     world.create(ready_council())
     plan = world.reconcile_deliberation("q1")
-    assert kinds(plan) == [SetFinalizer, PublishTask, EmitEvent]
+    assert kinds(plan) == [PublishTask, EmitEvent]
     runner, task = world.tasks["uid-q1"]
     assert runner.startswith("runner-")
     assert task.started_at_ms == NOW_MS
@@ -232,15 +229,6 @@ def test_a_suspended_run_can_be_cancelled_and_keeps_what_it_has() -> None:
     assert (status["phase"], status["progress"]["proposals"]) == ("Cancelled", 1)
 
 
-def test_a_suspended_run_is_deleted_without_waiting_for_a_runner() -> None:
-    world = started_world()
-    world.edit(world.deliberations["q1"], suspend=True)
-    world.reconcile_deliberation("q1")
-    world.delete_deliberation("q1")
-    world.reconcile_deliberation("q1")
-    assert (world.deliberations, world.tasks, world.ledgers) == ({}, {}, {})
-
-
 def test_a_verdict_that_comes_just_before_the_suspension_is_the_end() -> None:
     world = started_world()
     world.run_to_the_end("q1")
@@ -259,8 +247,7 @@ def test_a_finished_question_is_deleted_when_its_time_has_come() -> None:
     assert world.reconcile_deliberation("q1") == Plan(look_again_after=1.0)
     world.pass_time(1)
     assert kinds(world.reconcile_deliberation("q1")) == [Delete]
-    world.reconcile_deliberation("q1")
-    assert (world.deliberations, world.ledgers) == ({}, {})
+    assert world.deliberations == {}
 
 
 def test_a_question_without_such_a_time_and_one_in_work_are_kept() -> None:
@@ -394,76 +381,39 @@ def test_a_task_that_the_bus_has_lost_keeps_its_deadline_while_the_council_is_aw
     assert world.tasks["uid-q1"][1].deadline_ms == NOW_MS + 60_000
 
 
-def test_a_lost_finalizer_is_put_back() -> None:
-    world = started_world()
-    world.deliberations["q1"]["metadata"]["finalizers"] = []
-    assert kinds(world.reconcile_deliberation("q1")) == [SetFinalizer]
+def being_deleted(world: FakeWorld) -> FakeWorld:
+    """Have another controller hold the deletion of a Deliberation."""
+    metadata = world.deliberations["q1"]["metadata"]
+    metadata |= {"deletionTimestamp": "2026-09-21T14:13:20Z", "finalizers": ["other/one"]}
+    return world
 
 
-def test_a_question_that_was_never_admitted_is_not_held_back() -> None:
-    world = waiting_world()
-    world.deliberations["q1"]["metadata"] |= {"deletionTimestamp": "2026-09-21T14:13:20Z", "finalizers": ["other/one"]}
+def test_one_that_others_hold_in_its_deletion_is_never_admitted() -> None:
+    world = being_deleted(waiting_world())
+    world.create(ready_council())
     assert world.reconcile_deliberation("q1") == Plan()
 
 
-def test_a_deleted_run_is_stopped_and_leaves_no_message() -> None:
-    world = started_world()
-    world.delete_deliberation("q1")
+def test_a_run_whose_deletion_others_hold_is_stopped_once_and_keeps_its_messages() -> None:
+    world = being_deleted(started_world())
     assert not deliberation_plan.is_settled(world.observe_deliberation("q1"))
-    plan = world.reconcile_deliberation("q1")
-    assert entries(plan) == [Cancel()]
-    assert plan.look_again_after == 0.5
-    world.run_a_step("q1")
-    assert kinds(world.reconcile_deliberation("q1")) == [Purge, SetFinalizer]
-    assert (world.deliberations, world.tasks, world.ledgers) == ({}, {}, {})
+    assert entries(world.reconcile_deliberation("q1")) == [Cancel()]
+    assert world.reconcile_deliberation("q1") == Plan()
+    assert world.ledgers["uid-q1"]
 
 
-def test_a_deleted_run_waits_five_seconds_for_a_silent_runner() -> None:
-    world = started_world()
-    world.delete_deliberation("q1")
-    world.reconcile_deliberation("q1")
-    world.pass_time(4.9)
-    assert world.reconcile_deliberation("q1").actions == ()
-    world.pass_time(0.1)
-    world.reconcile_deliberation("q1")
-    assert world.deliberations == {}
-
-
-@pytest.mark.parametrize("finish", [False, True])
-def test_a_deleted_question_that_nobody_works_on_goes_at_once(*, finish: bool) -> None:
-    world = started_world() if finish else admitted_world()
-    if finish:
-        world.run_to_the_end("q1")
-        world.reconcile_deliberation("q1")
-    world.delete_deliberation("q1")
-    plan = world.reconcile_deliberation("q1")
-    assert kinds(plan)[-2:] == [Purge, SetFinalizer]
-    assert entries(plan) == ([] if finish else [Cancel()])
-    assert world.ledgers == {}
-
-
-def test_a_deletion_without_the_bus_ends_after_fifteen_seconds() -> None:
-    world = started_world()
-    world.delete_deliberation("q1")
+def test_a_run_whose_deletion_others_hold_is_stopped_when_the_bus_is_back() -> None:
+    world = being_deleted(started_world())
     world.bus_is_up = False
-    world.pass_time(14)
-    assert world.reconcile_deliberation("q1") == Plan(look_again_after=1.0)
-    world.pass_time(1)
-    plan = world.reconcile_deliberation("q1")
-    assert kinds(plan) == [SetFinalizer, EmitEvent]
-    assert world.deliberations == {}
+    assert world.reconcile_deliberation("q1") == Plan(look_again_after=10.0)
+    world.bus_is_up = True
+    assert entries(world.reconcile_deliberation("q1")) == [Cancel()]
 
 
-def test_a_deletion_whose_messages_are_gone_already_ends() -> None:
+def test_one_that_is_over_is_not_stopped_in_its_deletion() -> None:
     world = started_world()
-    world.tasks.clear()
-    world.delete_deliberation("q1")
-    world.reconcile_deliberation("q1")
-    assert world.deliberations == {}
-
-
-def test_our_finalizer_is_the_only_one_we_ask_for() -> None:
-    assert admitted_world().deliberations["q1"]["metadata"]["finalizers"] == [FINALIZER]
+    world.run_to_the_end("q1")
+    assert being_deleted(world).reconcile_deliberation("q1") == Plan()
 
 
 def test_is_settled_follows_the_verdict() -> None:

@@ -44,6 +44,7 @@ def test_d3_what_is_only_for_the_moment_is_kept_by_no_stream(run: Run, runner: s
 def test_d3_no_subject_is_left_out_of_these_tests() -> None:
     published = {"task", "entry", "dead", "dead_letter_of", "heartbeat", "probe"}
     filters = {
+        "tasks_of",
         "tasks_of_runner",
         "tasks_of_deliberation",
         "ledger",
@@ -63,6 +64,7 @@ def test_d3_no_subject_is_left_out_of_these_tests() -> None:
 @given(runs, strategies.labels, strategies.entries)
 def test_filters_select_what_they_say(run: Run, runner: str, entry: LedgerEntry) -> None:
     task, place = subjects.task(run, runner), subjects.entry(run, entry.key)
+    assert matches(subjects.tasks_of(run.namespace), task)
     assert matches(subjects.tasks_of_runner(run.namespace, runner), task)
     assert matches(subjects.tasks_of_deliberation(run.namespace, run.deliberation_uid), task)
     assert matches(subjects.dead_of_deliberation(run.namespace, run.deliberation_uid), subjects.dead(run, runner))
@@ -86,6 +88,7 @@ def test_filters_of_one_run_select_nothing_of_another(
     assert matches(subjects.ledger(one), place) == (one == other)
     same_tasks = (one.namespace, runner) == (other.namespace, another_runner)
     assert matches(subjects.tasks_of_runner(one.namespace, runner), subjects.task(other, another_runner)) == same_tasks
+    assert matches(subjects.tasks_of(one.namespace), subjects.task(other, runner)) == (one.namespace == other.namespace)
 
 
 @given(runs, strategies.labels, strategies.entries)
