@@ -1,8 +1,10 @@
 """kubectl, for programs: one cluster, one namespace, JSON in and out, and watches that end in time."""
 
 import json
+import math
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 Body = dict[str, Any]
 
 COMMAND_SECONDS = 180
+PAUSE_SECONDS = 0.5
+"""Between a watch that broke off and the next one: an API server that is away is not besieged."""
 
 API_OF = {
     "councils": "/apis/councils.dev/v1alpha1",
@@ -126,16 +130,18 @@ class Kubectl:
     def wait_for(
         self, resource: str, name: str, holds: Callable[[Body], bool], *, seconds: int, what: str = "the expected state"
     ) -> Body:
-        """Return the object as soon as `holds` is true of it.
+        """Return the object as soon as `holds` is true of it. A watch that breaks off early is begun again.
 
         Raises:
             NotReachedError: that did not happen within `seconds`.
         """
-        last = None
-        for change in self.watch(resource, name, seconds=seconds):
-            last = change.body
-            if change.kind != "DELETED" and holds(last):
-                return last
+        last, end = None, time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            for change in self.watch(resource, name, seconds=math.ceil(left)):
+                last = change.body
+                if change.kind != "DELETED" and holds(last):
+                    return last
+            time.sleep(min(PAUSE_SECONDS, max(end - time.monotonic(), 0)))
         raise NotReachedError(f"{resource}/{name}: not {what} within {seconds} s", last)
 
     def _command(self, *arguments: str) -> list[str]:

@@ -40,6 +40,17 @@ def test_waiting_ends_with_the_state_that_was_wanted(fake_kubectl: Kubectl) -> N
     assert fake_kubectl.wait_for("councils", "x", lambda body: body["n"] > 1, seconds=1) == {"n": 3}
 
 
+def test_waiting_outlives_a_watch_that_breaks_off(fake_kubectl: Kubectl) -> None:
+    seen: list[int] = []
+
+    def is_second_look(body: Body) -> bool:
+        seen.append(body["n"])
+        return seen.count(1) > 1
+
+    fake_kubectl.wait_for("councils", "x", is_second_look, seconds=60)
+    assert seen == [1, 3, 1]
+
+
 def test_waiting_in_vain_tells_the_last_state(fake_kubectl: Kubectl) -> None:
     with pytest.raises(NotReachedError, match="councils/x: not green within 1 s") as caught:
         fake_kubectl.wait_for("councils", "x", lambda body: bool(body.get("green")), seconds=1, what="green")
