@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -18,8 +19,8 @@ from uuid import uuid4
 from demonstration.kubectl import Kubectl, NotReachedError, is_true
 from fault_campaign import batches
 from fault_campaign.containers import Containers, NoContainerError
-from fault_campaign.faults import CUT_SECONDS, FAULTS, Target
-from fault_campaign.judging import LARGEST_WAVE, Batch, Campaign, judge
+from fault_campaign.faults import CUT_SECONDS, FAULTS, NEEDS_WORKERS, Target
+from fault_campaign.judging import Batch, Campaign
 from fault_campaign.patience import patiently
 
 READY_SECONDS = 600
@@ -39,8 +40,9 @@ CLOSING = """\
 {date}, seed {seed}, {cores} cores. {total} Deliberations in {strikes} strikes, {batch} at once; undisturbed, a batch
 took {seconds:.0f} s. {verdict}
 
-"Calls repeated" are calls of the model that were made again because their answer was lost on the way (by the ledgers).
-Each Deliberation can lose at most the {wave} calls that it has in flight when something dies.
+"Calls repeated" are calls that were made again because a seat or the driver was lost, as the ledgers tell; "answered
+again" are those that the model has answered more than were needed, as the model tells. A model that was killed has
+forgotten what it answered. A Deliberation has at most six calls in flight when something dies, two of each seat.
 """
 
 
@@ -60,7 +62,7 @@ def main() -> int:
     print(f"\n{page}")
     if wanted.write:
         PAGE.write_text(page)
-    return 1 if find_faults(campaign) else 0
+    return 1 if campaign.list_faults() else 0
 
 
 def read_arguments() -> argparse.Namespace:
@@ -68,7 +70,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hack/campaign", description=__doc__)
     parser.add_argument("--cluster", default="default", help="name of the cluster (default: %(default)s)")
     parser.add_argument("--deliberations", type=int, default=200, help="at least so many, all strikes together")
-    parser.add_argument("--batch", type=int, default=16, help="Deliberations at a time, for one strike (%(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="Deliberations at a time, for one strike (%(default)s)")
     parser.add_argument("--faults", nargs="*", choices=FAULTS, metavar="FAULT", help=f"of {', '.join(FAULTS)}")
     parser.add_argument("--workers", type=int, default=0, help="Ray workers beside the head (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments and the victims (default: %(default)s)")
@@ -81,20 +83,21 @@ def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) ->
     patiently(lambda: kubectl.apply(batches.council(workers=wanted.workers)))
     await_ready(kubectl)
     batches.run(kubectl, "warm", 4, strike=None)
-    campaign = Campaign(batches.run(kubectl, "calm", wanted.batch, strike=None), wanted.seed)
+    calm = batches.run(kubectl, "calm", wanted.batch, strike=None)
+    campaign = Campaign(calm, wanted.seed, {name: fault.most for name, fault in FAULTS.items()})
     print(f"undisturbed: {wanted.batch} Deliberations in {campaign.undisturbed.seconds:.0f} s", flush=True)
-    names = wanted.faults or [name for name in FAULTS if name != "worker" or wanted.workers]
+    names = wanted.faults or [name for name in FAULTS if wanted.workers or name not in NEEDS_WORKERS]
     rounds = math.ceil(wanted.deliberations / (wanted.batch * len(names)))
     dice = Random(wanted.seed)  # noqa: S311 - a campaign that can be repeated
     for number, name in enumerate(names * rounds, 1):
         await_ready(kubectl)
         batch = strike_once(kubectl, Target(kubectl, containers, dice), f"b{number}", name, campaign.undisturbed)
         campaign.batches.append(batch)
-        found = judge(batch, campaign.undisturbed)
+        found = campaign.judge(batch)
         told = "; ".join(found.faults) or "all as undisturbed"
         print(
             f"{name}: {batch.unfinished} of {len(batch.bodies)} unfinished at the strike, {batch.seconds:.0f} s, "
-            f"{found.repeated} calls repeated; {told}",
+            f"{found.repeated} calls repeated, {found.answered_again} answered again; {told}",
             flush=True,
         )
     return campaign
@@ -112,7 +115,7 @@ def strike_once(kubectl: Kubectl, target: Target, prefix: str, name: str, undist
 
     after = target.dice.uniform(0.1, 0.8) * undisturbed.seconds
     batch = batches.run(kubectl, prefix, len(undisturbed.bodies), after=after, strike=strike)
-    return Batch(batch.bodies, batch.ledgers, batch.seconds, name, batch.unfinished)
+    return replace(batch, struck=name)
 
 
 def await_ready(kubectl: Kubectl) -> None:
@@ -133,14 +136,9 @@ def await_ready(kubectl: Kubectl) -> None:
             return
 
 
-def find_faults(campaign: Campaign) -> list[str]:
-    """Return what is wrong with any batch."""
-    return [fault for batch in campaign.batches for fault in judge(batch, campaign.undisturbed).faults]
-
-
 def write_page(campaign: Campaign) -> str:
     """Return docs/fault-campaign.md."""
-    faults = find_faults(campaign)
+    faults = campaign.list_faults()
     shortest, longest = CUT_SECONDS
     closing = CLOSING.format(
         date=datetime.now(UTC).date().isoformat(),
@@ -151,7 +149,6 @@ def write_page(campaign: Campaign) -> str:
         batch=len(campaign.undisturbed.bodies),
         seconds=campaign.undisturbed.seconds,
         verdict="All were as undisturbed." if not faults else f"Not as it must be: {'; '.join(faults)}.",
-        wave=LARGEST_WAVE,
     )
     table = campaign.tabulate({name: (fault.what, fault.expects) for name, fault in FAULTS.items()})
     latency = batches.LATENCY_MILLISECONDS

@@ -1,6 +1,7 @@
 """Asks a Council many questions at once, strikes in their middle, and collects what they came to."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,9 @@ COUNCIL = "campaign"
 TIMEOUT_SECONDS = 900
 LATENCY_MILLISECONDS = 1000
 CONCURRENT = 32
+COMPONENT = "app.kubernetes.io/component"
+SETTLE_SECONDS = 30
+PAUSE_SECONDS = 0.5
 
 
 def council(*, workers: int) -> Body:
@@ -92,6 +96,7 @@ def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strik
     """
     asked = Asked(kubectl, prefix, number)
     follower = threading.Thread(target=asked.follow, daemon=True)
+    calls_before = count_calls(kubectl)
     begin = time.monotonic()
     bodies = [question(prefix, one) for one in range(number)]
     patiently(lambda: kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies}))
@@ -106,7 +111,25 @@ def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strik
         raise TimeoutError(f"{number - len(asked.finished)} Deliberations of batch {prefix} have not ended")
     seconds = time.monotonic() - begin
     ledgers = patiently(lambda: asyncio.run(read_ledgers(kubectl, asked.finished)))
-    return Batch(dict(asked.finished), ledgers, seconds, unfinished=unfinished)
+    calls = count_calls(kubectl) - calls_before
+    return Batch(dict(asked.finished), ledgers, seconds, unfinished=unfinished, calls=calls if calls >= 0 else None)
+
+
+def count_calls(kubectl: Kubectl) -> int:
+    """Return how many calls the model has answered since its start, when it has no more to answer."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while True:
+        counts = patiently(lambda: read_counts(kubectl))
+        if not counts["waiting"] or time.monotonic() > until:
+            return counts["calls"]
+        time.sleep(PAUSE_SECONDS)
+
+
+def read_counts(kubectl: Kubectl) -> dict[str, int]:
+    """Return what the model tells of itself."""
+    [server] = kubectl.find_all("services", selector=f"{COMPONENT}=model")
+    path = f"/api/v1/namespaces/{kubectl.namespace}/services/{server['metadata']['name']}:8000/proxy/stats"
+    return dict(json.loads(kubectl.run("get", "--raw", path)))
 
 
 async def read_ledgers(kubectl: Kubectl, bodies: dict[str, Body]) -> dict[str, dict[str, int]]:

@@ -16,10 +16,16 @@ COMPONENT = "app.kubernetes.io/component"
 CUT_SECONDS = (3.0, 12.0)
 """Shortest and longest time for which a network stays cut."""
 
+OF_ONE_SEAT = 2
+"""Calls that a seat can have in flight for one Deliberation: two ballots."""
+
+OF_ALL = 3 * OF_ONE_SEAT
+"""Calls that a Panel of three seats can have in flight."""
+
 NODE_TYPE = "ray.io/node-type"
 SEAT = "ray::SeatActor"
 DRIVER = "deliberation.runner.serving"
-SUPERVISOR = "python -m deliberation.runner$"
+SUPERVISOR = "^python -m deliberation.runner$"
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault. `strike` returns when it is over; `expects` says what is lost by it, for the table."""
+    """One kind of fault.
+
+    Attributes:
+        what: what is done, for the table.
+        expects: what is lost by it, for the table.
+        most: how many calls of one Deliberation may be lost by it: those that are in flight where it strikes.
+        strike: returns when it is over.
+    """
 
     what: str
     expects: str
+    most: int
     strike: Callable[[Target], None]
 
 
@@ -59,6 +73,11 @@ Where = Callable[[Target], tuple[str, str]]
 def head(target: Target) -> tuple[str, str]:
     """Return where the head of the runner's Ray cluster is."""
     return target.kubectl.namespace, f"{NODE_TYPE}=head"
+
+
+def runner(target: Target) -> tuple[str, str]:
+    """Return where the head and the workers of the runner's Ray cluster are."""
+    return target.kubectl.namespace, NODE_TYPE
 
 
 def worker(target: Target) -> tuple[str, str]:
@@ -150,19 +169,32 @@ def _cut(target: Target, pod: Body, addresses: Sequence[str]) -> None:
 
 
 FAULTS = {
-    "seat": Fault("kill -9 of a seat's actor", "its calls", kill_process(SEAT, everywhere=True)),
-    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", kill_process(DRIVER)),
+    "seat": Fault("kill -9 of a seat's actor", "its calls", OF_ONE_SEAT, kill_process(SEAT, everywhere=True)),
+    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", 0, kill_process(DRIVER)),
     "job": Fault(
-        "kill -9 of the Ray job, driver and all", "all calls: the cluster is made anew", kill_process(SUPERVISOR)
+        "kill -9 of the Ray job, driver and all", "all calls: a new cluster", OF_ALL, kill_process(SUPERVISOR)
     ),
-    "head": Fault("kill -9 of the head pod", "all calls", kill_pod(head)),
-    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", kill_pod(worker)),
-    "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", kill_pod(nats)),
-    "operator": Fault("kill -9 of the operator's pod", "nothing", kill_pod(operator)),
-    "model": Fault("kill -9 of the model's pod", "all calls", kill_pod(model)),
-    "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", cut(nats, head)),
-    "cut-runner-model": Fault("network cut between runner and model", "calls at most", cut(model, head)),
-    "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", cut(nats, operator)),
-    "cut-operator-api": Fault("network cut between operator and API server", "nothing", cut_off_api_server(operator)),
-    "cut-kuberay-head": Fault("network cut between KubeRay and the head", "nothing", cut(head, kuberay)),
+    "head": Fault("kill -9 of the head pod", "all calls", OF_ALL, kill_pod(head)),
+    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", OF_ALL, kill_pod(worker)),
+    "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", 0, kill_pod(nats)),
+    "operator": Fault("kill -9 of the operator's pod", "nothing", 0, kill_pod(operator)),
+    "model": Fault("kill -9 of the model's pod", "all calls", OF_ALL, kill_pod(model)),
+    "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", 0, cut(nats, runner)),
+    "cut-runner-model": Fault("network cut between runner and model", "all calls", OF_ALL, cut(model, runner)),
+    "cut-head-worker": Fault(
+        "network cut between head and worker", "the calls of its seats", OF_ALL, cut(worker, head)
+    ),
+    "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", 0, cut(nats, operator)),
+    "cut-operator-api": Fault(
+        "network cut between operator and API server", "nothing", 0, cut_off_api_server(operator)
+    ),
+    "cut-kuberay-head": Fault("network cut between KubeRay and the head", "nothing", 0, cut(head, kuberay)),
+    "cut-kuberay-api": Fault(
+        "network cut between KubeRay and the API server", "nothing", 0, cut_off_api_server(kuberay)
+    ),
+    "cut-head-api": Fault(
+        "network cut between the autoscaler and the API server", "nothing", 0, cut_off_api_server(head)
+    ),
 }
+
+NEEDS_WORKERS = frozenset({"worker", "cut-head-worker", "cut-head-api"})

@@ -6,9 +6,6 @@ from typing import Any
 
 from demonstration.kubectl import Body, is_true
 
-LARGEST_WAVE = 6
-"""Calls that a Panel of three seats can have in flight at a time: two ballots of each."""
-
 COLUMNS = (
     "Fault, at a random moment",
     "may lose",
@@ -18,6 +15,7 @@ COLUMNS = (
     "same ranking",
     "entries twice",
     "calls repeated",
+    "answered again",
     "slowest batch",
 )
 
@@ -34,6 +32,7 @@ class Batch:
         seconds: from the first apply to the last end.
         struck: the fault, as the table calls it; empty for none.
         unfinished: how many had not ended when the fault struck.
+        calls: how many calls the model answered; None when it was killed, and forgot.
     """
 
     bodies: Mapping[str, Body]
@@ -41,15 +40,22 @@ class Batch:
     seconds: float
     struck: str = ""
     unfinished: int = 0
+    calls: int | None = None
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with a batch, in words; nothing when it is as it must be."""
+    """What became of a batch.
+
+    Attributes:
+        faults: what is wrong with it, in words; nothing when it is as it must be.
+        repeated: calls that were made again, by the ledgers.
+        answered_again: calls that the model answered beyond those that were needed; None when it forgot.
+    """
 
     faults: tuple[str, ...] = ()
     repeated: int = 0
-    most_repeated: int = 0
+    answered_again: int | None = None
 
 
 def ranking_of(body: Body) -> Ranking:
@@ -60,8 +66,11 @@ def ranking_of(body: Body) -> Ranking:
     )
 
 
-def judge(batch: Batch, undisturbed: Batch) -> Findings:
-    """Compare a batch with the undisturbed one of the same seeds."""
+def judge(batch: Batch, undisturbed: Batch, most: int) -> Findings:
+    """Compare a batch with the undisturbed one of the same seeds.
+
+    Each Deliberation may repeat at most `most` calls: those that it can have in flight where the fault strikes.
+    """
     faults: list[str] = []
     repeated = []
     for name, body in sorted(batch.bodies.items()):
@@ -72,27 +81,46 @@ def judge(batch: Batch, undisturbed: Batch) -> Findings:
             faults.append(f"{name} ended as {reason}")
         elif ranking_of(body) != ranking_of(undisturbed.bodies[name]):
             faults.append(f"{name} has another ranking")
-        if repeated[-1] > LARGEST_WAVE:
-            faults.append(f"{name} repeated {repeated[-1]} calls")
+        if repeated[-1] > most:
+            faults.append(f"{name} repeated {repeated[-1]} calls, with at most {most} in flight")
         twice = sorted(place for place, count in batch.ledgers.get(name, {}).items() if count != 1)
         if twice:
             faults.append(f"{name} has {', '.join(twice)} twice in its ledger")
         if batch.ledgers and not batch.ledgers.get(name):
             faults.append(f"{name} has no ledger")
     faults += [f"{name} is missing" for name in sorted(undisturbed.bodies.keys() - batch.bodies.keys())]
-    return Findings(tuple(faults), sum(repeated), max(repeated, default=0))
+    again = _count_again(batch.calls, undisturbed.calls)
+    if again is not None and again > most * len(batch.bodies):
+        faults.append(f"the model answered {again} calls again, with at most {most * len(batch.bodies)} in flight")
+    return Findings(tuple(faults), sum(repeated), again)
+
+
+def _count_again(calls: int | None, needed: int | None) -> int | None:
+    """Return how many calls more than needed were answered; None when the model does not know."""
+    if calls is None or needed is None or calls < needed:
+        return None
+    return calls - needed
 
 
 @dataclass
 class Campaign:
-    """All batches so far, in the order in which they ran."""
+    """All batches so far, in the order in which they ran. `most` holds, by fault, how many calls it may cost each."""
 
     undisturbed: Batch
     seed: int
+    most: Mapping[str, int]
     batches: list[Batch] = field(default_factory=list)
 
+    def judge(self, batch: Batch) -> Findings:
+        """Return what became of one of the batches."""
+        return judge(batch, self.undisturbed, self.most[batch.struck])
+
+    def list_faults(self) -> list[str]:
+        """Return what is wrong with any batch."""
+        return [f"{batch.struck}: {fault}" for batch in self.batches for fault in self.judge(batch).faults]
+
     def tabulate(self, what: Mapping[str, tuple[str, str]]) -> str:
-        """Return the page: one row for each kind of fault. `what` tells, by name, its words and what it may cost."""
+        """Return the table: one row for each kind of fault. `what` tells, by name, its words and what it may cost."""
         lines = [
             f"| {' | '.join(COLUMNS)} |",
             f"|{'---|' * len(COLUMNS)}",
@@ -111,7 +139,10 @@ class Campaign:
             for name, body in batch.bodies.items()
         )
         twice = sum(count > 1 for batch in batches for places in batch.ledgers.values() for count in places.values())
-        repeated = sum(judge(batch, self.undisturbed).repeated for batch in batches)
+        found = [self.judge(batch) for batch in batches]
+        repeated = sum(one.repeated for one in found)
+        counted = [one.answered_again for one in found if one.answered_again is not None]
+        again = sum(counted) if len(counted) == len(found) else "not known"
         slowest = max(batch.seconds for batch in batches)
-        cells = (*words, len(batches), asked, ended, same, twice, repeated, f"{slowest:.0f} s")
+        cells = (*words, len(batches), asked, ended, same, twice, repeated, again, f"{slowest:.0f} s")
         return f"| {' | '.join(map(str, cells))} |"

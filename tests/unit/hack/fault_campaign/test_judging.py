@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from fault_campaign.judging import LARGEST_WAVE, Batch, Campaign, judge
+from fault_campaign.judging import Batch, Campaign, judge
 
 Body = dict[str, Any]
 
@@ -16,17 +16,21 @@ def body(*, seats: str = "ab", succeeded: str = "True", reason: str = "Succeeded
     }
 
 
-def batch(*bodies: Body, ledgers: dict[str, dict[str, int]] | None = None) -> Batch:
+MOST = 2
+"""Calls that each Deliberation may lose."""
+
+
+def batch(*bodies: Body, ledgers: dict[str, dict[str, int]] | None = None, calls: int | None = 18) -> Batch:
     named = {str(number): one for number, one in enumerate(bodies)}
-    return Batch(named, ledgers or {name: {"start": 1} for name in named}, 3.0, "head", len(named))
+    return Batch(named, ledgers or {name: {"start": 1} for name in named}, 3.0, "head", len(named), calls)
 
 
 CALM = batch(body(), body(seats="ba"))
 
 
 def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
-    found = judge(batch(body(repeated=2), body(seats="ba")), CALM)
-    assert (found.faults, found.repeated, found.most_repeated) == ((), 2, 2)
+    found = judge(batch(body(repeated=2), body(seats="ba"), calls=20), CALM, MOST)
+    assert (found.faults, found.repeated, found.answered_again) == ((), 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +38,8 @@ def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
     [
         (batch(body(seats="ba"), body(seats="ba")), "0 has another ranking"),
         (batch(body(succeeded="False", reason="NoQuorum"), body(seats="ba")), "0 ended as NoQuorum"),
-        (batch(body(repeated=LARGEST_WAVE + 1), body(seats="ba")), "0 repeated 7 calls"),
+        (batch(body(repeated=3), body(seats="ba")), "0 repeated 3 calls, with at most 2 in flight"),
+        (batch(body(), body(seats="ba"), calls=23), "the model answered 5 calls again, with at most 4 in flight"),
         (
             batch(body(), body(seats="ba"), ledgers={"0": {"verdict": 2, "start": 1}, "1": {"start": 1}}),
             "0 has verdict twice in its ledger",
@@ -44,15 +49,23 @@ def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
     ],
 )
 def test_whatever_differs_is_told(struck: Batch, fault: str) -> None:
-    assert judge(struck, CALM).faults == (fault,)
+    assert judge(struck, CALM, MOST).faults == (fault,)
+
+
+@pytest.mark.parametrize("calls", [None, 17])
+def test_a_model_that_was_killed_cannot_tell_what_it_has_answered(calls: int | None) -> None:
+    assert judge(batch(body(), body(seats="ba"), calls=calls), CALM, MOST).answered_again is None
 
 
 def test_the_table_has_one_row_for_each_kind_of_fault() -> None:
-    campaign = Campaign(CALM, seed=1)
+    campaign = Campaign(CALM, seed=1, most={"head": MOST})
     campaign.batches = [
-        batch(body(repeated=2), body(seats="ba")),
+        batch(body(repeated=2), body(seats="ba"), calls=20),
         batch(body(succeeded="False", seats=""), body(seats="ba")),
     ]
     header, rule, row = campaign.tabulate({"head": ("kill -9 of the head pod", "all calls")}).splitlines()
-    assert header.count("|") == rule.count("|") == row.count("|") == 10
-    assert row == "| kill -9 of the head pod | all calls | 2 | 4 | 3 | 3 | 0 | 2 | 3 s |"
+    assert header.count("|") == rule.count("|") == row.count("|") == 11
+    assert row == "| kill -9 of the head pod | all calls | 2 | 4 | 3 | 3 | 0 | 2 | 2 | 3 s |"
+    campaign.batches.append(batch(body(), body(seats="ba"), calls=None))
+    assert campaign.tabulate({"head": ("kill", "calls")}).endswith("| 2 | not known | 3 s |")
+    assert campaign.list_faults() == ["head: 0 ended as Succeeded"]
