@@ -9,6 +9,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,12 @@ from fault_campaign.judging import Batch, Campaign
 from fault_campaign.patience import patiently
 
 READY_SECONDS = 600
+WHEN = (0.05, 0.75)
+"""First and last moment of a strike, as shares of the time that an undisturbed batch takes."""
+
+MOST_ATTEMPTS = 3
+"""How often a batch is asked that had finished before the strike came."""
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "fault-campaign.md"
 
 INTRODUCTION = """\
@@ -32,7 +39,8 @@ INTRODUCTION = """\
 Written by `hack/campaign`, which asks a Council of three seats the same questions again and again, strikes at a random
 moment in the middle of each batch, and compares every Deliberation with its undisturbed twin. KubeRay, Ray, NATS and
 the operator are real; the model is simulated and takes {latency} ms for an answer. Kills are SIGKILL, of pods from
-outside of the container; a cut drops every packet between two pods for {shortest:.0f} to {longest:.0f} seconds.
+outside of the container; a cut drops every packet between two pods for {shortest:.0f} to {longest:.0f} seconds. On the
+average {unfinished} of {batch} Deliberations had not ended at the strike.
 """
 
 CLOSING = """\
@@ -82,16 +90,21 @@ def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) ->
     """Ask without a strike, and then once for each strike."""
     patiently(lambda: kubectl.apply(batches.council(workers=wanted.workers)))
     await_ready(kubectl)
-    batches.run(kubectl, "warm", 4, strike=None)
-    calm = batches.run(kubectl, "calm", wanted.batch, strike=None)
+    batches.run(kubectl, "warm", 4, strike=batches.leave_alone)
+    calm = batches.run(kubectl, "calm", wanted.batch, strike=batches.leave_alone)
     campaign = Campaign(calm, wanted.seed, {name: fault.most for name, fault in FAULTS.items()})
     print(f"undisturbed: {wanted.batch} Deliberations in {campaign.undisturbed.seconds:.0f} s", flush=True)
     names = wanted.faults or [name for name in FAULTS if wanted.workers or name not in NEEDS_WORKERS]
     rounds = math.ceil(wanted.deliberations / (wanted.batch * len(names)))
     dice = Random(wanted.seed)  # noqa: S311 - a campaign that can be repeated
     for number, name in enumerate(names * rounds, 1):
-        await_ready(kubectl)
-        batch = strike_once(kubectl, Target(kubectl, containers, dice), f"b{number}", name, campaign.undisturbed)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            await_ready(kubectl)
+            prefix = f"b{number}-{attempt}"
+            batch = strike_once(kubectl, containers, dice, prefix, name, campaign.undisturbed)
+            if batch.unfinished:
+                break
+            print(f"{name}: all had finished before it struck, and are asked again", flush=True)
         campaign.batches.append(batch)
         found = campaign.judge(batch)
         told = "; ".join(found.faults) or "all as undisturbed"
@@ -103,17 +116,19 @@ def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) ->
     return campaign
 
 
-def strike_once(kubectl: Kubectl, target: Target, prefix: str, name: str, undisturbed: Batch) -> Batch:
+def strike_once(
+    kubectl: Kubectl, containers: Containers, dice: Random, prefix: str, name: str, undisturbed: Batch
+) -> Batch:
     """Return how a batch ended that was struck at a random moment of its middle."""
     fault = FAULTS[name]
 
-    def strike() -> None:
+    def strike(note_strike: Callable[[], None]) -> None:
         try:
-            fault.strike(target)
+            fault.strike(Target(kubectl, containers, dice, note_strike))
         except NoContainerError as error:
             raise SystemExit(f"{name}: {error}") from None
 
-    after = target.dice.uniform(0.1, 0.8) * undisturbed.seconds
+    after = dice.uniform(*WHEN) * undisturbed.seconds
     batch = batches.run(kubectl, prefix, len(undisturbed.bodies), after=after, strike=strike)
     return replace(batch, struck=name)
 
@@ -152,7 +167,15 @@ def write_page(campaign: Campaign) -> str:
     )
     table = campaign.tabulate({name: (fault.what, fault.expects) for name, fault in FAULTS.items()})
     latency = batches.LATENCY_MILLISECONDS
-    return f"{INTRODUCTION.format(latency=latency, shortest=shortest, longest=longest)}\n{table}\n{closing}"
+    met = sum(batch.unfinished for batch in campaign.batches) / len(campaign.batches)
+    introduction = INTRODUCTION.format(
+        latency=latency,
+        shortest=shortest,
+        longest=longest,
+        unfinished=f"{met:.1f}",
+        batch=len(campaign.undisturbed.bodies),
+    )
+    return f"{introduction}\n{table}\n{closing}"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from fault_campaign.patience import patiently
 
 COUNCIL = "campaign"
 TIMEOUT_SECONDS = 900
-LATENCY_MILLISECONDS = 1000
+LATENCY_MILLISECONDS = 3000
 CONCURRENT = 32
 COMPONENT = "app.kubernetes.io/component"
 SETTLE_SECONDS = 30
@@ -88,8 +88,12 @@ class Asked:
                 self.done.set()
 
 
-def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strike: Callable[[], None] | None) -> Batch:
+def run(
+    kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strike: Callable[[Callable[[], None]], None]
+) -> Batch:
     """Ask `number` questions at once, strike `after` so many seconds, and return how they ended.
+
+    `strike` is given what it must call as soon as it has struck.
 
     Raises:
         TimeoutError: one has not ended long after its deadline.
@@ -101,18 +105,22 @@ def run(kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strik
     bodies = [question(prefix, one) for one in range(number)]
     patiently(lambda: kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies}))
     follower.start()
-    unfinished = 0
-    if strike:
-        time.sleep(after)
-        unfinished = number - len(asked.finished)
-        strike()
+    unfinished: list[int] = []
+    time.sleep(after)
+    strike(lambda: unfinished.append(number - len(asked.finished)))
     follower.join()
     if not asked.done.is_set():
         raise TimeoutError(f"{number - len(asked.finished)} Deliberations of batch {prefix} have not ended")
     seconds = time.monotonic() - begin
     ledgers = patiently(lambda: asyncio.run(read_ledgers(kubectl, asked.finished)))
     calls = count_calls(kubectl) - calls_before
-    return Batch(dict(asked.finished), ledgers, seconds, unfinished=unfinished, calls=calls if calls >= 0 else None)
+    return Batch(
+        dict(asked.finished), ledgers, seconds, unfinished=sum(unfinished), calls=calls if calls >= 0 else None
+    )
+
+
+def leave_alone(_note_strike: Callable[[], None]) -> None:
+    """Strike at nothing."""
 
 
 def count_calls(kubectl: Kubectl) -> int:

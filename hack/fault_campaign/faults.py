@@ -30,11 +30,12 @@ SUPERVISOR = "^python -m deliberation.runner$"
 
 @dataclass(frozen=True)
 class Target:
-    """The cluster, the Council's namespace, and dice."""
+    """The cluster, the Council's namespace, and dice. Whoever strikes calls `note_strike` as soon as it is done."""
 
     kubectl: Kubectl
     containers: Containers
     dice: Random
+    note_strike: Callable[[], None]
 
     def pods(self, namespace: str, selector: str) -> list[Body]:
         """Return the pods with these labels that run.
@@ -110,6 +111,7 @@ def kill_pod(where: Where) -> Callable[[Target], None]:
 
     def strike(target: Target) -> None:
         target.containers.kill(target.dice.choice(target.pods(*where(target))))
+        target.note_strike()
 
     return strike
 
@@ -128,6 +130,7 @@ def kill_process(pattern: str, *, everywhere: bool = False) -> Callable[[Target]
             raise NoContainerError(f"no process {pattern} runs in namespace {namespace}")
         name, process = target.dice.choice(found)
         target.kubectl.run("exec", name, "--", "kill", "-9", process)
+        target.note_strike()
 
     return strike
 
@@ -165,6 +168,7 @@ def cut_off_api_server(where: Where) -> Callable[[Target], None]:
 
 def _cut(target: Target, pod: Body, addresses: Sequence[str]) -> None:
     with target.containers.cut(pod, addresses):
+        target.note_strike()
         time.sleep(target.dice.uniform(*CUT_SECONDS))
 
 

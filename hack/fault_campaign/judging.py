@@ -89,6 +89,8 @@ def judge(batch: Batch, undisturbed: Batch, most: int) -> Findings:
         if batch.ledgers and not batch.ledgers.get(name):
             faults.append(f"{name} has no ledger")
     faults += [f"{name} is missing" for name in sorted(undisturbed.bodies.keys() - batch.bodies.keys())]
+    if batch.struck and not batch.unfinished:
+        faults.append("all had ended before it was struck")
     again = _count_again(batch.calls, undisturbed.calls)
     if again is not None and again > most * len(batch.bodies):
         faults.append(f"the model answered {again} calls again, with at most {most * len(batch.bodies)} in flight")

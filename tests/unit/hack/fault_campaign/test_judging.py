@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
         ),
         (batch(body(), body(seats="ba"), ledgers={"1": {"start": 1}}), "0 has no ledger"),
         (batch(body()), "1 is missing"),
+        (replace(batch(body(), body(seats="ba")), unfinished=0), "all had ended before it was struck"),
     ],
 )
 def test_whatever_differs_is_told(struck: Batch, fault: str) -> None:
