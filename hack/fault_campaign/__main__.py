@@ -21,7 +21,7 @@ from demonstration.kubectl import Kubectl, NotReachedError, is_true
 from fault_campaign import batches
 from fault_campaign.containers import Containers, NoContainerError
 from fault_campaign.faults import CUT_SECONDS, FAULTS, NEEDS_WORKERS, Target
-from fault_campaign.judging import Batch, Campaign
+from fault_campaign.judging import Batch, Bound, Campaign
 from fault_campaign.patience import patiently
 
 READY_SECONDS = 600
@@ -48,9 +48,10 @@ CLOSING = """\
 {date}, seed {seed}, {cores} cores. {total} Deliberations in {strikes} strikes, {batch} at once; undisturbed, a batch
 took {seconds:.0f} s. {verdict}
 
-"Calls repeated" are calls that were made again because a seat or the driver was lost, as the ledgers tell; "answered
-again" are those that the model has answered more than were needed, as the model tells. A model that was killed has
-forgotten what it answered. A Deliberation has at most six calls in flight when something dies, two of each seat.
+"Asked again" are calls that a seat was asked for once more, because the seat or the driver was lost. The ledgers tell
+it, and fewer may have been made again. "Answered again" are those that the model has answered more than were needed, as
+the model tells: nothing else is paid for twice. A model that was killed has forgotten what it answered. A Deliberation
+has at most six calls in flight when something dies, two of each seat.
 """
 
 
@@ -92,7 +93,9 @@ def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) ->
     await_ready(kubectl)
     batches.run(kubectl, "warm", 4, strike=batches.leave_alone)
     calm = batches.run(kubectl, "calm", wanted.batch, strike=batches.leave_alone)
-    campaign = Campaign(calm, wanted.seed, {name: fault.most for name, fault in FAULTS.items()})
+    campaign = Campaign(
+        calm, wanted.seed, {name: Bound(fault.most_asked, fault.most) for name, fault in FAULTS.items()}
+    )
     print(f"undisturbed: {wanted.batch} Deliberations in {campaign.undisturbed.seconds:.0f} s", flush=True)
     names = wanted.faults or [name for name in FAULTS if wanted.workers or name not in NEEDS_WORKERS]
     rounds = math.ceil(wanted.deliberations / (wanted.batch * len(names)))
@@ -110,7 +113,7 @@ def run(kubectl: Kubectl, containers: Containers, wanted: argparse.Namespace) ->
         told = "; ".join(found.faults) or "all as undisturbed"
         print(
             f"{name}: {batch.unfinished} of {len(batch.bodies)} unfinished at the strike, {batch.seconds:.0f} s, "
-            f"{found.repeated} calls repeated, {found.answered_again} answered again; {told}",
+            f"{found.repeated} calls asked again, {found.answered_again} answered again; {told}",
             flush=True,
         )
     return campaign

@@ -58,12 +58,15 @@ class Fault:
         what: what is done, for the table.
         expects: what is lost by it, for the table.
         most: how many calls of one Deliberation may be lost by it: those that are in flight where it strikes.
+        most_asked: how many may be asked for again. That is more where the driver is lost: the next one cannot know
+            which calls of the stage a seat has begun, and a seat that has begun one does not begin it again.
         strike: returns when it is over.
     """
 
     what: str
     expects: str
     most: int
+    most_asked: int
     strike: Callable[[Target], None]
 
 
@@ -173,31 +176,33 @@ def _cut(target: Target, pod: Body, addresses: Sequence[str]) -> None:
 
 
 FAULTS = {
-    "seat": Fault("kill -9 of a seat's actor", "its calls", OF_ONE_SEAT, kill_process(SEAT, everywhere=True)),
-    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", 0, kill_process(DRIVER)),
+    "seat": Fault(
+        "kill -9 of a seat's actor", "its calls", OF_ONE_SEAT, OF_ONE_SEAT, kill_process(SEAT, everywhere=True)
+    ),
+    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", 0, OF_ALL, kill_process(DRIVER)),
     "job": Fault(
-        "kill -9 of the Ray job, driver and all", "all calls: a new cluster", OF_ALL, kill_process(SUPERVISOR)
+        "kill -9 of the Ray job, driver and all", "all calls: a new cluster", OF_ALL, OF_ALL, kill_process(SUPERVISOR)
     ),
-    "head": Fault("kill -9 of the head pod", "all calls", OF_ALL, kill_pod(head)),
-    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", OF_ALL, kill_pod(worker)),
-    "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", 0, kill_pod(nats)),
-    "operator": Fault("kill -9 of the operator's pod", "nothing", 0, kill_pod(operator)),
-    "model": Fault("kill -9 of the model's pod", "all calls", OF_ALL, kill_pod(model)),
-    "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", 0, cut(nats, runner)),
-    "cut-runner-model": Fault("network cut between runner and model", "all calls", OF_ALL, cut(model, runner)),
+    "head": Fault("kill -9 of the head pod", "all calls", OF_ALL, OF_ALL, kill_pod(head)),
+    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", OF_ALL, OF_ALL, kill_pod(worker)),
+    "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", 0, 0, kill_pod(nats)),
+    "operator": Fault("kill -9 of the operator's pod", "nothing", 0, 0, kill_pod(operator)),
+    "model": Fault("kill -9 of the model's pod", "all calls", OF_ALL, OF_ALL, kill_pod(model)),
+    "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", 0, 0, cut(nats, runner)),
+    "cut-runner-model": Fault("network cut between runner and model", "all calls", OF_ALL, OF_ALL, cut(model, runner)),
     "cut-head-worker": Fault(
-        "network cut between head and worker", "the calls of its seats", OF_ALL, cut(worker, head)
+        "network cut between head and worker", "the calls of its seats", OF_ALL, OF_ALL, cut(worker, head)
     ),
-    "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", 0, cut(nats, operator)),
+    "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", 0, 0, cut(nats, operator)),
     "cut-operator-api": Fault(
-        "network cut between operator and API server", "nothing", 0, cut_off_api_server(operator)
+        "network cut between operator and API server", "nothing", 0, 0, cut_off_api_server(operator)
     ),
-    "cut-kuberay-head": Fault("network cut between KubeRay and the head", "nothing", 0, cut(head, kuberay)),
+    "cut-kuberay-head": Fault("network cut between KubeRay and the head", "nothing", 0, 0, cut(head, kuberay)),
     "cut-kuberay-api": Fault(
-        "network cut between KubeRay and the API server", "nothing", 0, cut_off_api_server(kuberay)
+        "network cut between KubeRay and the API server", "nothing", 0, 0, cut_off_api_server(kuberay)
     ),
     "cut-head-api": Fault(
-        "network cut between the autoscaler and the API server", "nothing", 0, cut_off_api_server(head)
+        "network cut between the autoscaler and the API server", "nothing", 0, 0, cut_off_api_server(head)
     ),
 }
 

@@ -14,7 +14,7 @@ COLUMNS = (
     "succeeded",
     "same ranking",
     "entries twice",
-    "calls repeated",
+    "asked again",
     "answered again",
     "slowest batch",
 )
@@ -44,12 +44,20 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """How many calls of one Deliberation a fault may have asked for again, and answered again."""
+
+    asked: int
+    answered: int
+
+
+@dataclass(frozen=True)
 class Findings:
     """What became of a batch.
 
     Attributes:
         faults: what is wrong with it, in words; nothing when it is as it must be.
-        repeated: calls that were made again, by the ledgers.
+        repeated: calls that were asked for again, by the ledgers.
         answered_again: calls that the model answered beyond those that were needed; None when it forgot.
     """
 
@@ -66,11 +74,12 @@ def ranking_of(body: Body) -> Ranking:
     )
 
 
-def judge(batch: Batch, undisturbed: Batch, most: int) -> Findings:
+def judge(batch: Batch, undisturbed: Batch, bound: Bound) -> Findings:
     """Compare a batch with the undisturbed one of the same seeds.
 
-    Each Deliberation may repeat at most `most` calls: those that it can have in flight where the fault strikes.
+    Each Deliberation may repeat as many calls as `bound` says: those that can be in flight where the fault strikes.
     """
+    most = bound.answered * len(batch.bodies)
     faults: list[str] = []
     repeated = []
     for name, body in sorted(batch.bodies.items()):
@@ -81,8 +90,8 @@ def judge(batch: Batch, undisturbed: Batch, most: int) -> Findings:
             faults.append(f"{name} ended as {reason}")
         elif ranking_of(body) != ranking_of(undisturbed.bodies[name]):
             faults.append(f"{name} has another ranking")
-        if repeated[-1] > most:
-            faults.append(f"{name} repeated {repeated[-1]} calls, with at most {most} in flight")
+        if repeated[-1] > bound.asked:
+            faults.append(f"{name} repeated {repeated[-1]} calls, with at most {bound.asked} in flight")
         twice = sorted(place for place, count in batch.ledgers.get(name, {}).items() if count != 1)
         if twice:
             faults.append(f"{name} has {', '.join(twice)} twice in its ledger")
@@ -92,8 +101,8 @@ def judge(batch: Batch, undisturbed: Batch, most: int) -> Findings:
     if batch.struck and not batch.unfinished:
         faults.append("all had ended before it was struck")
     again = _count_again(batch.calls, undisturbed.calls)
-    if again is not None and again > most * len(batch.bodies):
-        faults.append(f"the model answered {again} calls again, with at most {most * len(batch.bodies)} in flight")
+    if again is not None and again > most:
+        faults.append(f"the model answered {again} calls again, with at most {most} in flight")
     return Findings(tuple(faults), sum(repeated), again)
 
 
@@ -106,16 +115,16 @@ def _count_again(calls: int | None, needed: int | None) -> int | None:
 
 @dataclass
 class Campaign:
-    """All batches so far, in the order in which they ran. `most` holds, by fault, how many calls it may cost each."""
+    """All batches so far, in the order in which they ran. `bounds` hold, by fault, what it may cost."""
 
     undisturbed: Batch
     seed: int
-    most: Mapping[str, int]
+    bounds: Mapping[str, Bound]
     batches: list[Batch] = field(default_factory=list)
 
     def judge(self, batch: Batch) -> Findings:
         """Return what became of one of the batches."""
-        return judge(batch, self.undisturbed, self.most[batch.struck])
+        return judge(batch, self.undisturbed, self.bounds[batch.struck])
 
     def list_faults(self) -> list[str]:
         """Return what is wrong with any batch."""

@@ -135,7 +135,10 @@ class Usage(Message):
     cached_tokens: int = 0
     completion_tokens: int = 0
     repeated_calls: Annotated[
-        int, Field(description="Calls that were made before, by a driver or an actor that was lost with the answer")
+        int,
+        Field(
+            description="Calls that may have been made before, by a driver or an actor that was lost with the answer"
+        ),
     ] = 0
 
 

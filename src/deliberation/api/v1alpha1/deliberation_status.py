@@ -264,7 +264,7 @@ class UsageStatus(StatusModel):
     calls: int = 0
     """Calls that the model servers answered"""
     repeated_calls: int = 0
-    """Calls made again, because the answer was lost with the runner or the actor that waited for it"""
+    """Calls asked for again, because the runner or the actor that waited was lost; fewer may have been made twice"""
     prompt_tokens: int = 0
     """Tokens read"""
     cached_tokens: int = 0

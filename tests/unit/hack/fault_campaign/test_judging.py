@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from fault_campaign.judging import Batch, Campaign, judge
+from fault_campaign.judging import Batch, Bound, Campaign, judge
 
 Body = dict[str, Any]
 
@@ -17,8 +17,7 @@ def body(*, seats: str = "ab", succeeded: str = "True", reason: str = "Succeeded
     }
 
 
-MOST = 2
-"""Calls that each Deliberation may lose."""
+BOUND = Bound(asked=3, answered=2)
 
 
 def batch(*bodies: Body, ledgers: dict[str, dict[str, int]] | None = None, calls: int | None = 18) -> Batch:
@@ -30,7 +29,7 @@ CALM = batch(body(), body(seats="ba"))
 
 
 def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
-    found = judge(batch(body(repeated=2), body(seats="ba"), calls=20), CALM, MOST)
+    found = judge(batch(body(repeated=2), body(seats="ba"), calls=20), CALM, BOUND)
     assert (found.faults, found.repeated, found.answered_again) == ((), 2, 2)
 
 
@@ -39,7 +38,7 @@ def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
     [
         (batch(body(seats="ba"), body(seats="ba")), "0 has another ranking"),
         (batch(body(succeeded="False", reason="NoQuorum"), body(seats="ba")), "0 ended as NoQuorum"),
-        (batch(body(repeated=3), body(seats="ba")), "0 repeated 3 calls, with at most 2 in flight"),
+        (batch(body(repeated=4), body(seats="ba")), "0 repeated 4 calls, with at most 3 in flight"),
         (batch(body(), body(seats="ba"), calls=23), "the model answered 5 calls again, with at most 4 in flight"),
         (
             batch(body(), body(seats="ba"), ledgers={"0": {"verdict": 2, "start": 1}, "1": {"start": 1}}),
@@ -51,16 +50,16 @@ def test_a_batch_that_came_to_the_same_is_without_fault() -> None:
     ],
 )
 def test_whatever_differs_is_told(struck: Batch, fault: str) -> None:
-    assert judge(struck, CALM, MOST).faults == (fault,)
+    assert judge(struck, CALM, BOUND).faults == (fault,)
 
 
 @pytest.mark.parametrize("calls", [None, 17])
 def test_a_model_that_was_killed_cannot_tell_what_it_has_answered(calls: int | None) -> None:
-    assert judge(batch(body(), body(seats="ba"), calls=calls), CALM, MOST).answered_again is None
+    assert judge(batch(body(), body(seats="ba"), calls=calls), CALM, BOUND).answered_again is None
 
 
 def test_the_table_has_one_row_for_each_kind_of_fault() -> None:
-    campaign = Campaign(CALM, seed=1, most={"head": MOST})
+    campaign = Campaign(CALM, seed=1, bounds={"head": BOUND})
     campaign.batches = [
         batch(body(repeated=2), body(seats="ba"), calls=20),
         batch(body(succeeded="False", seats=""), body(seats="ba")),
