@@ -5,6 +5,7 @@ into the container without privileges. MPS serves one user of a node at a time, 
 """
 
 from council_operator.plan.gpu import GPU, Placement
+from council_operator.plan.gpu.nodes import DEFAULT_RESOURCES
 from council_operator.render.labels import Body
 
 _MEBIBYTE = 1 << 20
@@ -39,14 +40,21 @@ def bind(pod: Body, placement: Placement) -> Body:
 
 
 def _with_units(container: Body, placement: Placement) -> Body:
-    """Return the container with its units as a limit; for extended resources the request follows."""
-    resources = container.get("resources", {})
+    """Return the container with its units as a limit; for extended resources the request follows.
+
+    Slices may come to be called otherwise. That none is asked for under the other name is stated, and not left out: by
+    server-side apply a Council cannot take away what another one, which may long be gone, has asked for.
+    """
+    resources, wanted = container.get("resources", {}), placement.pool.resource
+    names = DEFAULT_RESOURCES[placement.pool.sharing]
+    units = {wanted: str(placement.slices)}
+    if wanted in names:
+        units = dict.fromkeys(names, "0") | units
     kept = {
-        part: {name: value for name, value in resources.get(part, {}).items() if name != placement.pool.resource}
+        part: {name: value for name, value in resources.get(part, {}).items() if name not in units}
         for part in ("requests", "limits")
     }
-    kept["limits"][placement.pool.resource] = str(placement.slices)
-    return {**container, "resources": {**resources, **kept}}
+    return {**container, "resources": {**resources, **kept, "limits": {**kept["limits"], **units}}}
 
 
 def _narrow(affinity: Body, expressions: list[Body]) -> Body:

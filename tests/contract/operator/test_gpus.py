@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contract.operator.conftest import World, council_body
+from council_operator.render.labels import GPU_HOLDING
 from fakes.fake_kubelet import FakeKubelet
 from fakes.fake_nodes import fake_gpu_node
 
@@ -21,9 +22,11 @@ def on_gpu(name: str = "small", weights: Body | None = None, **gpu: Any) -> Body
     return {"name": name, "vllm": {"model": "m", "weights": weights or {}, "gpu": {"sharing": "TimeSlicing", **gpu}}}
 
 
-async def set_node(world: World, **fields: Any) -> None:
+async def set_node(world: World, gone: str = "", **fields: Any) -> None:
     """Have the fake node offer something, as a device plugin and GPU feature discovery would after a change."""
     node = fake_gpu_node(NODE, **fields)
+    if gone:
+        node["status"]["allocatable"][gone] = "0"
     status = json.dumps({"status": {**node["status"], "capacity": node["status"]["allocatable"]}})
     await world.kubectl("apply", "--filename=-", stdin=json.dumps({**node, "status": {}}))
     await world.kubectl("patch", "node", NODE, "--subresource=status", "--type=merge", f"--patch={status}")
@@ -106,3 +109,21 @@ async def test_councils_share_one_server_on_one_slice(sliced: World) -> None:
         for name in names:
             await sliced.wait(f"council/{name}", "condition=ModelsAvailable")
     assert len(await live(sliced)) == 1
+
+
+async def test_a_server_that_councils_shared_asks_for_slices_under_their_new_name_alone(sliced: World) -> None:
+    for name in ("architects", "developers"):
+        await sliced.apply(council_body(name, models=[on_gpu()]))
+    async with FakeKubelet(sliced.api):
+        for name in ("architects", "developers"):
+            await sliced.wait(f"council/{name}", "condition=ModelsAvailable")
+        (server,) = await live(sliced)
+        await sliced.kubectl("delete", "council", "developers")
+        await set_node(sliced, replicas=4, resource="nvidia.com/gpu.shared", gone="nvidia.com/gpu")
+        limits = "{.spec.template.spec.containers[0].resources.limits"
+        await sliced.wait(f"deployment/{server}", f"jsonpath={limits}.nvidia\\.com/gpu\\.shared}}=1")
+        deployment = await sliced.get("deployment", server)
+        asked = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+        assert {name for name, units in asked.items() if units != "0"} == {"nvidia.com/gpu.shared"}
+        held = json.loads(deployment["metadata"]["annotations"][GPU_HOLDING])
+        assert held["pool"]["resource"] == "nvidia.com/gpu.shared"

@@ -28,7 +28,17 @@ def test_percents_become_shares_without_floats(percent: int, share: str) -> None
 def test_a_model_in_two_parts_asks_for_two_units() -> None:
     both = replace(SLICE, slices=2)
     assert "--tensor-parallel-size=2" in gpu.flags(both)
-    assert limits_of(gpu.bind(POD, both)) == {"nvidia.com/gpu.shared": "2"}
+    assert limits_of(gpu.bind(POD, both))["nvidia.com/gpu.shared"] == "2"
+
+
+def test_slices_of_one_name_are_asked_for_and_none_of_the_other() -> None:
+    assert limits_of(gpu.bind(POD, SLICE)) == {"nvidia.com/gpu": "0", "nvidia.com/gpu.shared": "1"}
+    usual = replace(SLICE, pool=replace(SLICE.pool, resource="nvidia.com/gpu"))
+    assert limits_of(gpu.bind(POD, usual)) == {"nvidia.com/gpu": "1", "nvidia.com/gpu.shared": "0"}
+    whole = replace(SLICE, pool=replace(SLICE.pool, resource="nvidia.com/gpu", sharing=Sharing.EXCLUSIVE))
+    assert limits_of(gpu.bind(POD, whole)) == {"nvidia.com/gpu": "1"}
+    chosen = replace(SLICE, pool=replace(SLICE.pool, resource="example.com/gpu"))
+    assert limits_of(gpu.bind(POD, chosen)) == {"example.com/gpu": "1"}
 
 
 POD: Body = {"containers": [{"name": "vllm"}, {"name": "sidecar"}]}
@@ -65,7 +75,7 @@ def test_a_users_template_takes_no_other_units_and_leaves_the_pool_by_no_term() 
         "tolerations": [{"key": "team"}],
     }
     pod = gpu.bind(template, SLICE)
-    assert limits_of(pod) == {"memory": "8Gi", "nvidia.com/gpu.shared": "1"}
+    assert limits_of(pod) == {"memory": "8Gi", "nvidia.com/gpu": "0", "nvidia.com/gpu.shared": "1"}
     assert terms_of(pod) == [
         {"matchExpressions": [mine, EXPRESSION]},
         {"matchFields": [], "matchExpressions": [EXPRESSION]},

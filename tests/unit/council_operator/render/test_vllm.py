@@ -83,7 +83,7 @@ def test_a_server_on_gpu_asks_for_one_unit_and_its_share_of_memory() -> None:
     assert "--gpu-memory-utilization=0.23" in args
     assert f"--kv-cache-memory-bytes={2048 * 1024 * 1024}" in args
     assert "--enforce-eager" not in args
-    assert container_of(ON_GPU)["resources"]["limits"] == {"nvidia.com/gpu.shared": "1"}
+    assert container_of(ON_GPU)["resources"]["limits"] == {"nvidia.com/gpu": "0", "nvidia.com/gpu.shared": "1"}
     assert "VLLM_CPU_KVCACHE_SPACE" not in variables_of(ON_GPU)
 
 
@@ -243,7 +243,11 @@ def test_a_pod_template_is_merged_and_the_gpu_stays_as_planned() -> None:
     }
     body = deployment(SLICE, gpu={"sharing": "TimeSlicing"}, podTemplate=template)
     assert pod_of(body)["nodeSelector"] == {"disk": "ssd"}
-    assert container_of(body)["resources"]["limits"] == {"memory": "9Gi", "nvidia.com/gpu.shared": "1"}
+    assert container_of(body)["resources"]["limits"] == {
+        "memory": "9Gi",
+        "nvidia.com/gpu": "0",
+        "nvidia.com/gpu.shared": "1",
+    }
     labels = body["spec"]["template"]["metadata"]["labels"]
     assert labels["team"] == "a"
     assert body["spec"]["selector"]["matchLabels"].items() <= labels.items()
