@@ -188,13 +188,21 @@ def find_start(pod: Body) -> str | None:
 
 
 def find_trouble(pods: tuple[Body, ...], instance: str) -> Trouble | None:
-    """Return the first trouble among the pods of one child, newest pods last, or None."""
+    """Return the first trouble among the pods of one child, newest pods last, or None.
+
+    That a pod finds no node while another one is on its way out is none: it takes that one's place.
+    """
     mine = [pod for pod in pods if _is_of(pod, instance)]
     for pod in sorted(mine, key=lambda pod: str(pod["metadata"].get("name"))):
         trouble = _trouble_of(pod)
-        if trouble:
+        if trouble and not (trouble.reason == UNSCHEDULABLE and find_leaving(pods, instance)):
             return trouble
     return None
+
+
+def find_leaving(pods: tuple[Body, ...], instance: str) -> Body | None:
+    """Return a pod of one child that is on its way out, as while a model server answers its last calls, or None."""
+    return next((pod for pod in pods if _is_of(pod, instance) and is_being_deleted(pod)), None)
 
 
 def _is_of(pod: Body, instance: str) -> bool:

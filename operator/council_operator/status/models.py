@@ -87,7 +87,7 @@ def _status(
     server = roster.server_of.get(model.name)
     declared = next((one.replicas for one in roster.servers if one.name == server), 1)
     replicas = _count_replicas(server, observed, declared) if server else None
-    lacking = f"{replicas.ready} of {replicas.wanted} replicas answer" if replicas and replicas.is_short else None
+    lacking = _explain_lack(server, replicas, observed) if server and replicas and replicas.is_short else None
     return ModelStatus(
         name=model.name,
         ready=fault is None,
@@ -101,6 +101,14 @@ def _status(
         gpu=summarise_gpu(server, observed, gpus) if server else None,
         message=shorten(fault[1], MAX_MODEL_MESSAGE) if fault else lacking,
     )
+
+
+def _explain_lack(server: str, replicas: ReplicasStatus, observed: CouncilObserved) -> str:
+    """Return how many replicas answer, and what keeps another one from it, as far as its pod tells."""
+    count = f"{replicas.ready} of {replicas.wanted} replicas answer"
+    trouble = health.find_trouble(observed.pods, server)
+    told = _read_trouble(trouble, observed.body["metadata"]["namespace"])[1] if trouble else ""
+    return shorten(f"{count}; {told}", MAX_MODEL_MESSAGE) if told else count
 
 
 def _adapters(declaration: VllmModel | SimulatedModel) -> tuple[str, ...]:
@@ -177,6 +185,9 @@ def _describe_start(deployment: Body, observed: CouncilObserved, declaration: Vl
         return f"Deployment {server} starts{_since(deployment)}"
     name = pod["metadata"]["name"]
     started = health.find_start(pod)
+    leaving = health.find_leaving(observed.pods, server)
+    if started is None and leaving:
+        return f"Pod {name} waits until Pod {leaving['metadata']['name']} has answered its last calls"
     if started is None:
         return f"Pod {name} waits for its image and its volumes{_since(deployment)}"
     if isinstance(declaration, SimulatedModel):

@@ -194,6 +194,16 @@ def test_pods_of_others_are_none_of_our_trouble() -> None:
     assert health.find_trouble(({"metadata": {"name": "x"}},), "model-1") is None
 
 
+def test_a_pod_that_waits_for_the_place_of_one_that_ends_is_in_no_trouble() -> None:
+    leaving = pod()
+    leaving["metadata"] = {**leaving["metadata"], "name": "model-1-old", "deletionTimestamp": "2026-09-21T14:13:20Z"}
+    both = (leaving, pod(conditions=[UNSCHEDULABLE]))
+    assert health.find_trouble(both, "model-1") is None
+    assert health.find_leaving(both, "model-1") == leaving
+    assert health.find_leaving(both[1:], "model-1") is None
+    assert health.find_leaving(both, "model-2") is None
+
+
 def test_the_pod_of_a_child_is_the_youngest_that_stays() -> None:
     old, new, gone = pod("b"), pod("a"), pod("c")
     old["metadata"]["creationTimestamp"] = "2026-09-21T14:12:20Z"

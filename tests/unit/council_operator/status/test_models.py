@@ -70,6 +70,20 @@ def test_replicas_are_counted_and_one_that_answers_is_enough() -> None:
     deployment["status"]["readyReplicas"] = 1
     (model,), finding = summary(world)
     assert (model.ready, model.message, finding.status) == (True, "1 of 3 replicas answer", True)
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes"}
+    world.pods = [pod(model.deployment, conditions=[condition])]
+    (model,), _ = summary(world)
+    expected = f"1 of 3 replicas answer; Pod {model.deployment}-x: Unschedulable: 0/2 nodes; free or add a node"
+    assert (model.message or "").startswith(expected)
+
+
+def test_a_pod_that_waits_for_the_room_of_the_one_before_it_says_so() -> None:
+    world = world_of(VLLM, is_up=False)
+    server = summary(world)[0][0].deployment
+    leaving = pod(server)
+    leaving["metadata"] |= {"name": "old", "deletionTimestamp": "2026-09-21T14:13:20Z"}
+    world.pods = [leaving, pod(server)]
+    assert summary(world)[1].message.endswith(f"Pod {server}-x waits until Pod old has answered its last calls")
 
 
 def test_a_bundle_that_does_not_do_is_named() -> None:
