@@ -170,7 +170,7 @@ def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSett
         return
     live = observed.ray_jobs.get(roster.runner)
     if live is not None and not health.is_being_deleted(live) and _is_over(live, observed):
-        if health.seconds_until_restart(live, observed.now_ms) == 0:
+        if health.may_start_again(live, observed.body, observed.now_ms):
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
     mounted = rayjob.Mounted(roster.secrets, roster.ca_bundles)

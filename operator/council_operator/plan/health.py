@@ -13,6 +13,9 @@ Body = dict[str, Any]
 START_INTERVAL_SECONDS = 120.0
 """A runner that ends at once is started again at most this often; one that lived longer is replaced at once."""
 
+LONGEST_START_INTERVAL_SECONDS = 1800.0
+"""Most that lies between two starts of a runner that keeps failing."""
+
 RAY_CONTAINER = "ray"
 """Name of the container in a runner's pods that is Ray; the head may have its autoscaler beside it."""
 
@@ -104,9 +107,30 @@ def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
     return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)
 
 
-def seconds_until_restart(ray_job: Body, now_ms: int) -> float:
-    """Return how long to wait before an ended runner is replaced; 0 when it may be replaced now."""
-    return max(0.0, START_INTERVAL_SECONDS - age_seconds(ray_job, now_ms))
+def find_next_start_ms(ray_job: Body, council: Body) -> int | None:
+    """Return when an ended runner may be replaced, in milliseconds since the epoch; None while it has no age.
+
+    As long after its start as its Council had been without a runner by then, within bounds: so the time between two
+    starts doubles. Nothing counts the starts: the Council's own condition tells since when it has had none.
+    """
+    created = ray_job["metadata"].get("creationTimestamp")
+    if not created:
+        return None
+    created_ms = parse_time_ms(created)
+    conditions = council.get("status", {}).get("conditions", ())
+    without_ms = [
+        created_ms - parse_time_ms(one["lastTransitionTime"])
+        for one in conditions
+        if (one["type"], one["status"]) == ("RunnerReady", "False") and one.get("lastTransitionTime")
+    ]
+    seconds = max((START_INTERVAL_SECONDS, *(ms / 1000 for ms in without_ms)))
+    return created_ms + round(min(seconds, LONGEST_START_INTERVAL_SECONDS) * 1000)
+
+
+def may_start_again(ray_job: Body, council: Body, now_ms: int) -> bool:
+    """Return whether an ended runner may be replaced now."""
+    at_ms = find_next_start_ms(ray_job, council)
+    return at_ms is not None and now_ms >= at_ms
 
 
 def age_seconds(body: Body, now_ms: int) -> float:

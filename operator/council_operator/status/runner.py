@@ -8,7 +8,7 @@ from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster
 from council_operator.render import labels
-from council_operator.status.conditions import Finding, shorten
+from council_operator.status.conditions import Finding, format_time, shorten
 from deliberation.api.v1alpha1.council_status import RunnerStatus
 from deliberation.api.v1alpha1.reasons import Reason
 
@@ -101,9 +101,10 @@ def _explain_end(observed: CouncilObserved, name: str, ray_job: Body) -> str:
     if deployment == "ValidationFailed":
         return f"KubeRay refuses RayJob {name}: {shorten(str(status.get('message', '')), 250)}"
     reason = f" ({status['reason']}{_explain_reason(status['reason'])})" if status.get("reason") else ""
-    every = round(health.START_INTERVAL_SECONDS)
     look = f"kubectl -n {observed.body['metadata']['namespace']} describe rayjob {name}"
-    return f"RayJob {name} is {deployment}{reason}; it is started anew, at most every {every} s; see {look}"
+    at_ms = health.find_next_start_ms(ray_job, observed.body)
+    when = "soon" if at_ms is None or at_ms <= observed.now_ms else f"at {format_time(at_ms)}"
+    return f"RayJob {name} is {deployment}{reason}; it is started anew {when}; see {look}"
 
 
 def _explain_reason(reason: str) -> str:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -70,12 +71,44 @@ def test_kuberay_has_a_minute_to_submit_the_job_to_the_next_head(head_started_at
     assert health.is_forgotten(ray_job, (head_of("runner-1", head_started_at),), NOW_MS) is is_forgotten
 
 
+def without_runner_since(since: str, status: str = "False") -> Body:
+    return {"status": {"conditions": [{"type": "RunnerReady", "status": status, "lastTransitionTime": since}]}}
+
+
 @pytest.mark.parametrize(
-    ("created", "wait"),
-    [("2026-09-21T14:13:20Z", 120.0), ("2026-09-21T14:12:20Z", 60.0), ("2026-09-21T13:00:00Z", 0.0)],
+    ("council", "next_start"),
+    [
+        ({}, "2026-09-21T14:02:00Z"),
+        (without_runner_since("2026-09-21T13:59:30Z"), "2026-09-21T14:02:00Z"),
+        (without_runner_since("2026-09-21T13:55:00Z"), "2026-09-21T14:05:00Z"),
+        (without_runner_since("2026-09-21T09:00:00Z"), "2026-09-21T14:30:00Z"),
+        (without_runner_since("2026-09-21T14:10:00Z"), "2026-09-21T14:02:00Z"),
+        (without_runner_since("2026-09-21T09:00:00Z", "True"), "2026-09-21T14:02:00Z"),
+    ],
 )
-def test_a_runner_is_started_at_most_every_two_minutes(created: str, wait: float) -> None:
-    assert health.seconds_until_restart({"metadata": {"creationTimestamp": created}}, NOW_MS) == wait
+def test_a_runner_that_keeps_failing_is_started_ever_more_rarely(council: Body, next_start: str) -> None:
+    ray_job = {"metadata": {"creationTimestamp": "2026-09-21T14:00:00Z"}}
+    at_ms = health.parse_time_ms(next_start)
+    assert health.find_next_start_ms(ray_job, council) == at_ms
+    assert not health.may_start_again(ray_job, council, at_ms - 1)
+    assert health.may_start_again(ray_job, council, at_ms)
+
+
+def test_one_without_an_age_is_not_replaced() -> None:
+    assert not health.may_start_again({"metadata": {}}, {}, NOW_MS)
+
+
+def test_the_time_between_two_starts_doubles() -> None:
+    """Each runner ends at once and is replaced as soon as it may be; the first came when the Council did."""
+    council, created_ms = without_runner_since("2026-09-21T14:00:00Z"), health.parse_time_ms("2026-09-21T14:00:00Z")
+    minutes = []
+    for _ in range(7):
+        created = datetime.fromtimestamp(created_ms / 1000, UTC).isoformat()
+        next_ms = health.find_next_start_ms({"metadata": {"creationTimestamp": created}}, council)
+        assert next_ms
+        minutes.append((next_ms - created_ms) / 60_000)
+        created_ms = next_ms
+    assert minutes == [2, 2, 4, 8, 16, 30, 30]
 
 
 def deployment(generation: int = 1, **status: Any) -> Body:
