@@ -304,7 +304,8 @@ class VllmModel(Model):
         Field(
             ge=1,
             le=8,
-            description="Servers of this model, each with GPUs of its own; seats ask the one that has least to do",
+            description="Servers of this model, each with GPUs of its own; seats ask the one that has least to do. A "
+            "change restarts none that runs; Councils that share the server get as many as the one that asks for most",
         ),
     ] = 1
     idle_seconds: Annotated[
