@@ -52,7 +52,7 @@ class Leavings:
         run = Run(namespace, uid, task.attempt if task else 1)
         standing = fold(task, await self._bus.read_ledger(run)) if task else None
         seconds = self._monotonic() - self._since.setdefault(key, self._monotonic())
-        clearing = clear(run, standing, seconds)
+        clearing = clear(run, task, standing, seconds)
         for message in clearing.messages:
             await send(message, self._bus)
         if clearing.look_again_after is not None:

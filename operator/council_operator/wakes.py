@@ -107,11 +107,11 @@ class Wakes:
             active.discard(uid)
 
     def child_changed(self, body: Body) -> None:
-        """Look at every Council that owns the object."""
+        """Look at everything of ours that owns the object."""
         metadata = body["metadata"]
         for owner in metadata.get("ownerReferences", []):
-            if owner["kind"] == "Council":
-                self._wake(Key("Council", metadata["namespace"], owner["name"]))
+            if owner["kind"] in {"Council", "Deliberation"}:
+                self._wake(Key(owner["kind"], metadata["namespace"], owner["name"]))
 
     def node_changed(self, event_type: str | None, body: Body) -> None:
         """Look at every Council on GPUs when what a node offers has changed; kubelets report much else."""

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
 
 OPERATOR = "council-operator-status"
 
-RUNNER: Body = {"maxConcurrentDeliberations": 8, "workers": {"min": 0, "max": 0}, "idleSeconds": 0}
+RUNNER: Body = {"mode": "Warm", "maxConcurrentDeliberations": 8, "workers": {"min": 0, "max": 0}, "idleSeconds": 0}
 """What the server makes of a runner of which nothing is said but whether it is dedicated."""
 
 COUNCIL_STATUS: Body = {
@@ -74,6 +74,7 @@ DELIBERATION_STATUS: Body = {
     "attempt": 1,
     "council": "c0ffee",
     "queue": {"position": 5},
+    "runner": {"rayJob": "d-0123456789-a1", "attempt": 1},
     "progress": {"stage": "judge", "proposals": 3, "expected": 3, "ballots": 3, "abstentions": 1},
     "strategy": {"resolved": "Panel", "reason": "answer.type is Text"},
     "simulated": True,

@@ -24,6 +24,7 @@ from council_operator.plan.actions import (
     PublishTask,
     Purge,
     Release,
+    RemoveTaskConsumer,
 )
 from council_operator.plan.gpu import asks_for_gpu
 from council_operator.plan.health import RunnerState
@@ -41,6 +42,7 @@ from council_operator.plan.roster import runner_name
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from council_operator.plan.turns import Stand, read_stand
 from council_operator.plan.waiting import was_admitted
+from council_operator.render import labels
 from council_operator.status import council as council_status
 from council_operator.status import deliberation as deliberation_status
 from council_operator.status.conditions import format_time
@@ -58,12 +60,13 @@ from deliberation.protocol.messages import (
 )
 from fakes.bodies import NOW_MS, SETTINGS
 from fakes.fake_answers import answer_ask
+from fakes.fake_kuberay import FakeKubeRay
 
 Body = dict[str, Any]
 
 
 @dataclass
-class FakeWorld:
+class FakeWorld(FakeKubeRay):
     """Objects by kind and name, tasks and ledgers by uid of the Deliberation."""
 
     now_ms: int = NOW_MS
@@ -83,6 +86,7 @@ class FakeWorld:
     nodes: list[Body] | None = field(default_factory=list)
     events: list[EmitEvent] = field(default_factory=list)
     used_ms: dict[str, int] = field(default_factory=dict)
+    kueue_is_full: bool = False
     turn: Turn = field(default_factory=Turn)
     _serial: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -138,8 +142,20 @@ class FakeWorld:
         uid = body["metadata"]["uid"]
         _, task = self.tasks.get(uid, ("", None))
         ledger = tuple(self.ledgers.get(uid, ())) if task or was_admitted(body) else ()
-        dead_letter = self.dead.get(uid) if task else None
-        return DeliberationObserved(body, council, task, ledger, self.turn, now_ms=self.now_ms, dead_letter=dead_letter)
+        return DeliberationObserved(
+            body,
+            council,
+            task,
+            ledger,
+            self.turn,
+            now_ms=self.now_ms,
+            dead_letter=self.dead.get(uid) if task else None,
+            ray_jobs={one["metadata"]["name"]: one for one in self.own_ray_jobs(name)}
+            if self.kuberay_installed
+            else {},
+            pods=tuple(self.pods),
+            kuberay_installed=self.kuberay_installed,
+        )
 
     def reconcile_council(self, name: str) -> Plan:
         """Make one pass over a Council: plan, apply, write the status."""
@@ -163,7 +179,7 @@ class FakeWorld:
         _, task = self.tasks.get(uid, ("", None))
         standing = fold(task, self.ledgers.get(uid, ())) if task else None
         run = deliberation_plan.run_of(body, task)
-        clearing = clear(run, standing, (self.now_ms - gone_ms) / 1000)
+        clearing = clear(run, task, standing, (self.now_ms - gone_ms) / 1000)
         for message in clearing.messages:
             self._send(message)
         if clearing.look_again_after is None:
@@ -206,6 +222,8 @@ class FakeWorld:
         match action:
             case EnsureTaskConsumer(_, runner):
                 self.consumers.add(runner)
+            case RemoveTaskConsumer(_, runner):
+                self.consumers.discard(runner)
             case PublishTask(run, runner, task, replaces):
                 if replaces:
                     self.tasks.pop(run.deliberation_uid, None)
@@ -221,7 +239,7 @@ class FakeWorld:
     def _apply(self, body: Body, manager: str) -> None:
         key = (body["kind"], body["metadata"]["name"])
         owners = body["metadata"]["ownerReferences"]
-        assert manager == f"council-{owners[0]['uid']}"
+        assert manager == f"{owners[0]['kind'].lower()}-{owners[0]['uid']}"
         known = self.children.get(key)
         merged = copy.deepcopy(body)
         before = known["metadata"] if known else {}
@@ -234,6 +252,8 @@ class FakeWorld:
             "ownerReferences": [*others, *owners],
         }
         merged["status"] = known.get("status", {}) if known else {}
+        if self.kueue_is_full and known is None and labels.KUEUE_LABELS[0] in merged["metadata"]["labels"]:
+            merged["spec"]["suspend"] = True
         self.children[key] = merged
 
     def _release(self, key: tuple[str, str], owner_uid: str) -> None:
@@ -256,7 +276,9 @@ class FakeWorld:
 
     def delete_council(self, name: str) -> None:
         """Delete a Council; the garbage collector takes what nobody else owns."""
-        uid = self.councils.pop(name)["metadata"]["uid"]
+        self._collect_children(self.councils.pop(name)["metadata"]["uid"])
+
+    def _collect_children(self, uid: str) -> None:
         for key in list(self.children):
             if any(owner["uid"] == uid for owner in self.children[key]["metadata"]["ownerReferences"]):
                 self._release(key, uid)
@@ -265,6 +287,7 @@ class FakeWorld:
         """Delete a Deliberation: it goes at once, and what it leaves on the bus is looked at from now on."""
         body = self.deliberations.pop(name)
         self.gone[body["metadata"]["uid"]] = (body, self.now_ms)
+        self._collect_children(body["metadata"]["uid"])
 
     # What the world does.
 
@@ -277,23 +300,6 @@ class FakeWorld:
             generation, pods = body["metadata"]["generation"], body["spec"]["replicas"]
             body["status"] = {"observedGeneration": generation, "updatedReplicas": pods, "readyReplicas": pods}
 
-    def start_runners(self) -> None:
-        """Have every RayJob that has not ended run and beat, and every suspended one lose its cluster."""
-        for body in self._live("RayJob"):
-            if health.read_runner(body) is RunnerState.ENDED:
-                continue
-            if body["spec"].get("suspend"):
-                body["status"] = {"jobDeploymentStatus": "Suspended", "jobStatus": ""}
-                continue
-            started = body["status"].get("startTime") or format_time(self.now_ms)
-            body["status"] = {
-                "jobDeploymentStatus": "Running",
-                "jobStatus": "RUNNING",
-                "rayClusterName": f"{body['metadata']['name']}-x",
-                "startTime": started,
-            }
-        self.beat()
-
     def bring_up(self) -> None:
         """Have every server and every runner come up."""
         self.start_servers()
@@ -305,27 +311,6 @@ class FakeWorld:
         self.pass_time(SETTLED_AFTER_SECONDS)
         self.beat()
         self.settle()
-
-    def beat(self) -> None:
-        """Have every running runner be heard of."""
-        for body in self._live("RayJob"):
-            if body["status"].get("jobDeploymentStatus") == "Running":
-                self.beats_ms[body["metadata"]["name"]] = self.now_ms
-
-    def lose_heads(self) -> None:
-        """Have the head of every runner be replaced by a younger one, as KubeRay does, which knows no job."""
-        self.pods = []
-        for body in self._live("RayJob"):
-            name = body["metadata"]["name"]
-            body["status"]["rayJobInfo"] = {"startTime": format_time(self.now_ms - 60_000)}
-            head = {"app.kubernetes.io/instance": name, "ray.io/node-type": "head"}
-            running = {"name": "ray", "state": {"running": {"startedAt": format_time(self.now_ms)}}}
-            self.pods.append({"metadata": {"name": "head", "labels": head}, "status": {"containerStatuses": [running]}})
-
-    def end_runners(self, status: Body) -> None:
-        """Have every RayJob end."""
-        for body in self._live("RayJob"):
-            body["status"] = status
 
     def write_entry(self, uid: str, entry: LedgerEntry) -> bool:
         """Create an entry once, whoever writes it."""
@@ -343,7 +328,8 @@ class FakeWorld:
             return
         runner, task = self.tasks[uid]
         standing = fold(task, self.ledgers.get(uid, ()))
-        if standing.suspended:
+        states = {health.read_runner(body) for body in self.own_ray_jobs(name)}
+        if standing.suspended or (task.own_runner and RunnerState.RUNNING not in states):
             return
         if standing.started is None:
             self.write_entry(uid, Start(runner=runner, at_ms=self.now_ms))
@@ -362,9 +348,6 @@ class FakeWorld:
     def run_to_the_end(self, name: str) -> None:
         for _ in range(6):
             self.run_a_step(name)
-
-    def _live(self, kind: str) -> list[Body]:
-        return [body for (of_kind, _), body in self.children.items() if of_kind == kind]
 
     def _of_kind(self, kind: str) -> dict[str, Body]:
         return {name: body for (of_kind, name), body in self.children.items() if of_kind == kind}

@@ -54,6 +54,7 @@ class RunnerProcess:
     folder: Path
     namespace: str
     runner: str
+    one_task: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -75,6 +76,7 @@ class RunnerProcess:
             "COUNCIL_RUNNER": self.runner,
             "COUNCIL_BUS_URL": self.bus_url,
             "COUNCIL_SECRETS_DIR": str(self.secrets_dir),
+            "COUNCIL_ONE_TASK": str(self.one_task).lower(),
         }
         with (self.folder / "runner.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -93,6 +95,11 @@ class RunnerProcess:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         (driver,) = children.read_text().split()
         os.kill(int(driver), signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Return its exit code when it has ended by itself."""
+        assert self.process is not None
+        return self.process.wait(STOP_SECONDS)
 
     def terminate(self) -> int:
         """End it with SIGTERM, and return its exit code."""

@@ -335,3 +335,20 @@ async def test_how_long_a_warm_panel_takes(
         record_property("cold_milliseconds", took[0])
         record_property("warm_median_milliseconds", statistics.median(took[1:]))
         print(f"Panel of {SEATS} seats, simulated model: cold {took[0]} ms, warm {sorted(took[1:])} ms")  # noqa: T201
+
+
+async def test_a_runner_of_one_task_goes_on_after_a_crash_and_ends_with_it(own_runner: RunnerProcess) -> None:
+    own_runner.one_task = True
+    async with own_bus(own_runner) as bus, serving(hold=True) as server:
+        task = build(server)
+        await bus.publish_task(run_of(task), own_runner.runner, task)
+        own_runner.start()
+        await server.wait_for_calls(SEATS)
+        own_runner.kill_driver()
+        server.may_answer.set()
+        standing = await wait_for(bus, task, lambda standing: standing.verdict is not None)
+        assert outcome_of(standing) is Outcome.SUCCEEDED
+        assert await asyncio.to_thread(own_runner.wait) == 0
+        assert server.answered == CALLS
+        assert await bus.take_task(own_runner.namespace, own_runner.runner, 0.1) is None
+    assert own_runner.actor_names() == []

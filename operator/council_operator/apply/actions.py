@@ -16,6 +16,7 @@ from council_operator.plan.actions import (
     PublishTask,
     Purge,
     Release,
+    RemoveTaskConsumer,
 )
 from deliberation.bus.port import Bus
 
@@ -55,6 +56,8 @@ async def send(message: Message, bus: Bus) -> None:
     match message:
         case EnsureTaskConsumer():
             await bus.ensure_task_consumer(message.namespace, message.runner)
+        case RemoveTaskConsumer():
+            await bus.remove_task_consumer(message.namespace, message.runner)
         case PublishTask():
             await _publish_task(message, bus)
         case PublishEntry():

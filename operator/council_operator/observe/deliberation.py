@@ -2,16 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from council_operator.kube.port import Kubernetes
+from council_operator.kube.port import Kubernetes, NotFoundError
 from council_operator.loops import Key
+from council_operator.plan import health
 from council_operator.plan.actions import ObjectReference
+from council_operator.plan.deliberation import is_finished
 from council_operator.plan.observed import BusFault, DeliberationObserved
 from council_operator.plan.waiting import was_admitted
 from council_operator.queues import Queues
+from council_operator.render import rayjob
+from council_operator.render.labels import deliberation_selector
 from deliberation.api.v1alpha1.base import API_VERSION
+from deliberation.api.v1alpha1.council import RunnerMode
+from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.bus.port import Bus, BusUnavailableError
+from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+
+Body = dict[str, Any]
 
 
 async def observe(
@@ -33,12 +43,37 @@ async def observe(
     uid = body["metadata"]["uid"]
     try:
         task = await bus.read_task(key.namespace, uid)
+        # Before the ledger: whoever sees that a runner has ended sees all that it has written.
+        found = await _find_runner(key.namespace, uid, kubernetes) if _may_have_runner(body, council, task) else {}
         run = Run(key.namespace, uid, task.attempt if task else 1)
         ledger = await bus.read_ledger(run) if task or was_admitted(body) else ()
         dead_letter = await bus.find_dead_letter(key.namespace, uid) if task else None
     except BusUnavailableError as error:
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
-    observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms(), dead_letter=dead_letter)
+    observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms(), dead_letter=dead_letter, **found)
     if task and observed.standing and not observed.standing.suspended:
         queues.note_run(key, task.started_at_ms, is_over=observed.standing.verdict is not None)
     return replace(observed, turn=queues.look_up(key))
+
+
+def _may_have_runner(body: Body, council: Body | None, task: Task | None) -> bool:
+    """Return whether a Deliberation may have a runner of its own that matters: one that succeeded is done with it."""
+    known = body.get("status", {})
+    if health.is_being_deleted(body):
+        return False
+    if is_finished(body):
+        return "runner" in known and known["phase"] != Phase.SUCCEEDED
+    has_one = task is not None and task.own_runner is not None
+    gets_one = council is not None and council["spec"].get("runner", {}).get("mode") == RunnerMode.PER_DELIBERATION
+    return has_one or gets_one or "runner" in known
+
+
+async def _find_runner(namespace: str, uid: str, kubernetes: Kubernetes) -> dict[str, Any]:
+    """Return the parts of the observation that are about a runner of its own."""
+    selector = deliberation_selector(uid)
+    try:
+        ray_jobs = await kubernetes.list_labelled(rayjob.API_VERSION, rayjob.KIND, namespace, selector)
+    except NotFoundError:
+        return {"kuberay_installed": False}
+    pods = await kubernetes.list_labelled("v1", "Pod", namespace, selector)
+    return {"ray_jobs": {one["metadata"]["name"]: one for one in ray_jobs}, "pods": tuple(pods)}

@@ -50,6 +50,14 @@ class EnsureTaskConsumer:
 
 
 @dataclass(frozen=True)
+class RemoveTaskConsumer:
+    """Remove a runner's consumer; one that is gone is a success."""
+
+    namespace: str
+    runner: str
+
+
+@dataclass(frozen=True)
 class PublishTask:
     """Put a task on the bus, once: a task that is there already is a success, unless this `replaces` it."""
 
@@ -84,7 +92,7 @@ class EmitEvent:
     message: str
 
 
-Message = EnsureTaskConsumer | PublishTask | PublishEntry | Purge
+Message = EnsureTaskConsumer | RemoveTaskConsumer | PublishTask | PublishEntry | Purge
 """What is for the bus."""
 
 Action = Apply | Delete | Release | EmitEvent | Message

@@ -7,6 +7,7 @@ from council_operator.plan.roster import build_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, parse_council, parse_deliberation
 from council_operator.plan.succession import find_address
+from council_operator.render.names import own_runner_name
 from deliberation.api.v1alpha1.council import Member
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
 from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, StrategyType, Topology
@@ -47,6 +48,7 @@ def build_task(
         namespace=metadata["namespace"],
         deliberation_uid=metadata["uid"],
         deliberation_name=metadata["name"],
+        own_runner=None if roster.keeps_runner else own_runner_name(metadata["uid"], resumed),
         council_uid=council["metadata"]["uid"],
         council_name=council["metadata"]["name"],
         question=spec.question,

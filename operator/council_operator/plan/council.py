@@ -66,7 +66,9 @@ def is_up(server: Body | None) -> bool:
 
 
 def runner_is_up(observed: CouncilObserved, roster: Roster) -> bool:
-    """Return whether the Council's runner is ready, or would be if it were woken."""
+    """Return whether the Council's runner is ready, or would be if it were woken; or whether one could be started."""
+    if not roster.keeps_runner:
+        return observed.kuberay_installed
     return is_runner_asleep(observed, roster) or runner_is_ready(observed, roster)
 
 
@@ -165,19 +167,16 @@ def _holds(live: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def _plan_runner(observed: CouncilObserved, roster: Roster, settings: RenderSettings) -> Iterator[Action]:
-    """Start the runner, or take an ended one away so that the next look starts another."""
-    if not observed.kuberay_installed:
+    """Start the runner, if one is kept, or take an ended one away so that the next look starts another."""
+    if not observed.kuberay_installed or not roster.keeps_runner:
         return
     live = observed.ray_jobs.get(roster.runner)
     if live is not None and not health.is_being_deleted(live) and _is_over(live, observed):
         if health.may_start_again(live, observed.body, observed.now_ms):
             yield Delete(_reference(rayjob.API_VERSION, rayjob.KIND, live), live["metadata"]["uid"])
         return
-    mounted = rayjob.Mounted(roster.secrets, roster.ca_bundles)
     is_asleep = idle.is_runner_to_sleep(observed, roster, settings)
-    wanted = rayjob.render_ray_job(
-        roster.runner, roster.runner_image, mounted, roster.spec.runner, observed.body, settings, is_asleep=is_asleep
-    )
+    wanted = rayjob.render_ray_job(roster.runner, roster.outfit, observed.body, settings, is_asleep=is_asleep)
     if not is_asleep and live is not None and health.is_put_to_sleep(live):
         wanted["spec"]["suspend"] = False
     if _differs({**wanted, "spec": {}}, live, observed):
@@ -216,7 +215,7 @@ def _credentials_needed(observed: CouncilObserved, roster: Roster, actions: list
 def _consumer_needed(observed: CouncilObserved, roster: Roster) -> bool:
     """Return whether the runner may lack its consumer: before it beats, and while questions wait to be taken."""
     is_awaited = not is_beating(observed) and not is_runner_asleep(observed, roster)
-    return is_awaited or observed.runs.untaken > 0
+    return roster.keeps_runner and (is_awaited or observed.runs.untaken > 0)
 
 
 def _superseded(observed: CouncilObserved, roster: Roster) -> list[Release]:
@@ -252,9 +251,13 @@ def _can_release(release: Release, observed: CouncilObserved, roster: Roster, gp
 
 
 def _outlived_all_runs(observed: CouncilObserved, roster: Roster) -> bool:
-    """Return whether the present declaration is older than any run can be: a busy Council never has a quiet moment."""
-    wanted = [observed.ray_jobs[roster.runner], *(observed.deployments[server.name] for server in roster.servers)]
-    return min(health.age_seconds(child, observed.now_ms) for child in wanted) > LONGEST_RUN_SECONDS
+    """Return whether the present declaration is older than any run can be: a busy Council never has a quiet moment.
+
+    One that keeps neither a runner nor a server has nothing that tells; it must have a quiet moment.
+    """
+    runner = [observed.ray_jobs[roster.runner]] if roster.keeps_runner else []
+    wanted = [*runner, *(observed.deployments[server.name] for server in roster.servers)]
+    return bool(wanted) and min(health.age_seconds(child, observed.now_ms) for child in wanted) > LONGEST_RUN_SECONDS
 
 
 def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> bool:
@@ -266,7 +269,7 @@ def _lacks_slices(observed: CouncilObserved, roster: Roster, gpus: GpuPlan) -> b
 
 def _look_again_after(observed: CouncilObserved, roster: Roster) -> float:
     asleep = {name for name, server in roster.server_of.items() if idle.is_asleep(observed.deployments.get(server))}
-    is_unasked = observed.probes is None and not is_runner_asleep(observed, roster)
+    is_unasked = observed.probes is None and roster.keeps_runner and not is_runner_asleep(observed, roster)
     is_missed = is_unasked or any(
         probe.reason for probe in observed.probes or () if probe.name.partition("/")[0] not in asleep
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from council_operator.plan import health, waiting
+from council_operator.plan import health, own_runner, waiting
 from council_operator.plan.actions import (
     Action,
     Delete,
@@ -18,6 +18,7 @@ from council_operator.plan.roster import runner_name
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.plan.waiting import is_council_ready, is_suspended
+from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
@@ -43,7 +44,7 @@ def plan(observed: DeliberationObserved, settings: RenderSettings) -> Plan:
     if health.is_being_deleted(observed.body):
         return _plan_deletion(observed)
     if is_finished(observed.body):
-        return _plan_expiry(observed)
+        return _plan_end(observed)
     if observed.bus_fault:
         return Plan(look_again_after=BUS_LOOK_SECONDS)
     if observed.task is None or observed.standing is None:
@@ -101,7 +102,7 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
         return Plan((end,))
     council = observed.council
     if is_suspended(observed.body) or council is None:
-        return Plan()
+        return Plan(tuple(own_runner.stop(observed)))
     if not is_council_ready(council):
         return Plan(look_again_after=_find_end_of_wait(observed))
     if not observed.turn.is_next:
@@ -112,18 +113,17 @@ def _plan_admission(observed: DeliberationObserved, settings: RenderSettings) ->
             council,
             observed.now_ms,
             settings,
-            resumed=_count_suspensions(observed),
+            resumed=waiting.count_suspensions(observed),
             waited_ms=waiting.waited_ms(observed),
         )
     except InvalidSpecError:
         return Plan()
-    runner = runner_name(council, settings)
-    return Plan(
-        (
-            PublishTask(run_of(observed.body, task), runner, task, replaces=observed.task is not None),
-            EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
-        )
+    runner = task.own_runner or runner_name(council, settings)
+    publish = (
+        PublishTask(run_of(observed.body, task), runner, task, replaces=observed.task is not None),
+        EmitEvent("Normal", Reason.TASK_PUBLISHED, f"Council {task.council_name} took the question"),
     )
+    return own_runner.admit(observed, task.own_runner, publish, settings) if task.own_runner else Plan(publish)
 
 
 def _find_end_of_wait(observed: DeliberationObserved) -> float | None:
@@ -144,17 +144,10 @@ def _tell_end_without_task(observed: DeliberationObserved) -> EmitEvent | None:
     return None
 
 
-def _count_suspensions(observed: DeliberationObserved) -> int:
-    """Return how often the run was suspended, as its ledger tells."""
-    entries = [record.entry for record in observed.ledger]
-    stopped = observed.task.resumed if observed.task and observed.standing and observed.standing.suspended else -1
-    return 1 + max((entry.number for entry in entries if isinstance(entry, Suspend)), default=stopped)
-
-
 def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, settings: RenderSettings) -> Plan:
     """Leave a run to its runner, unless it is to stop or to go on, or the runner is silent after the deadline."""
     if standing.verdict:
-        return Plan((_tell_end(standing.verdict.outcome, standing, task),))
+        return Plan((*own_runner.dismiss(task), _tell_end(standing.verdict.outcome, standing, task)))
     if observed.body["spec"].get("cancel") and not standing.cancelled:
         return Plan((PublishEntry(run_of(observed.body, task), Cancel()),))
     if not standing.cancelled and is_suspended(observed.body):
@@ -162,18 +155,37 @@ def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, se
     if not standing.cancelled and standing.suspended:
         return _plan_admission(observed, settings)
     takeover_ms = task.deadline_ms + round(TAKEOVER_SECONDS * 1000)
-    if standing.cancelled or observed.dead_letter is not None or observed.now_ms >= takeover_ms:
+    if standing.cancelled or _is_left_alone(observed, task) or observed.now_ms >= takeover_ms:
         return Plan(_take_over(observed, task, standing), look_again_after=1.0)
-    return Plan(look_again_after=min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000))
+    going = own_runner.keep_going(observed, task.own_runner, settings) if task.own_runner else Plan()
+    seconds = min(LONGEST_LOOK_SECONDS, (takeover_ms - observed.now_ms) / 1000)
+    return Plan(going.actions, look_again_after=min(seconds, going.look_again_after or seconds))
+
+
+def _is_left_alone(observed: DeliberationObserved, task: Task) -> bool:
+    """Return whether no runner will take a task up any more."""
+    return observed.dead_letter is not None or own_runner.is_given_up(observed, task)
 
 
 def _suspend(observed: DeliberationObserved, task: Task, standing: Standing) -> tuple[Action, ...]:
     """Stop the run; its ledger and its task stay, so that it can still be told where it stands, or be cancelled."""
+    stop: tuple[Action, ...] = tuple(own_runner.stop(observed))
     if standing.suspended:
-        return ()
+        return stop
     text = "Suspended: calls are stopped, and what there is is kept"
-    entry = Suspend(number=task.resumed)
-    return PublishEntry(run_of(observed.body, task), entry), EmitEvent("Normal", Reason.SUSPENDED, text)
+    entry = PublishEntry(run_of(observed.body, task), Suspend(number=task.resumed))
+    return entry, *own_runner.dismiss(task), *stop, EmitEvent("Normal", Reason.SUSPENDED, text)
+
+
+def _plan_end(observed: DeliberationObserved) -> Plan:
+    """Stop what still runs for a finished Deliberation, and delete it when its time has come.
+
+    The driver of one that succeeded ends by itself, and its RayJob then says so.
+    """
+    expiry = _plan_expiry(observed)
+    if observed.body["status"]["phase"] == Phase.SUCCEEDED:
+        return expiry
+    return Plan((*own_runner.stop(observed), *expiry.actions), expiry.look_again_after)
 
 
 def _plan_expiry(observed: DeliberationObserved) -> Plan:
@@ -197,8 +209,8 @@ def _take_over(observed: DeliberationObserved, task: Task, standing: Standing) -
         case Record(entries):
             return tuple(PublishEntry(run, entry) for entry in entries)
         case Finish(verdict):
-            return (PublishEntry(run, verdict),)
-        case Work(asks=asks) if observed.dead_letter is not None:
+            return (PublishEntry(run, verdict), *own_runner.dismiss(task))
+        case Work(asks=asks) if _is_left_alone(observed, task):
             return tuple(PublishEntry(run, _abstain(ask)) for ask in asks)
         case _:
             return ()
@@ -212,7 +224,7 @@ def _abstain(ask: Ask) -> Abstention:
         round=ask.round,
         turn=ask.turn,
         reason=AbstentionReason.INTERNAL_ERROR,
-        message="The runner brought no delivery of this question to an end, so it was laid aside: see its log",
+        message="No runner brought this question to an end, so it was laid aside: see the log of the last one",
     )
 
 

@@ -7,8 +7,9 @@ away. Nothing that is left does harm: the run ends by its deadline, and its mess
 from typing import NamedTuple
 
 from council_operator.plan.actions import Message, PublishEntry, Purge
+from council_operator.plan.own_runner import dismiss
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Cancel
+from deliberation.protocol.messages import Cancel, Task
 from deliberation.protocol.subjects import Run
 
 VERDICT_PATIENCE_SECONDS = 5.0
@@ -24,17 +25,18 @@ class Clearing(NamedTuple):
     look_again_after: float | None = None
 
 
-def clear(run: Run, standing: Standing | None, seconds: float) -> Clearing:
+def clear(run: Run, task: Task | None, standing: Standing | None, seconds: float) -> Clearing:
     """Return what to do `seconds` after it was found out that the Deliberation of `run` is gone.
 
-    Without a standing there is no task that could be read, and so nobody who works on it.
+    Without a task that can be read there is no standing, and nobody who works on it. A runner of its own has gone with
+    it, as the cluster's garbage collector sees to.
     """
-    purge = Purge(run.namespace, run.deliberation_uid)
+    purge: tuple[Message, ...] = (*dismiss(task), Purge(run.namespace, run.deliberation_uid))
     if standing is None:
-        return Clearing((purge,))
+        return Clearing(purge)
     is_over = standing.verdict is not None
     stop = () if is_over or standing.cancelled else (PublishEntry(run, Cancel()),)
     is_worked_on = standing.started is not None and not is_over and not standing.suspended
     if is_worked_on and seconds < VERDICT_PATIENCE_SECONDS:
         return Clearing(stop, look_again_after=LOOK_SECONDS)
-    return Clearing((*stop, purge))
+    return Clearing((*stop, *purge))

@@ -99,6 +99,7 @@ class DeliberationObserved:
 
     Without a queue, as in a run without a cluster, it is always its `turn`.
     `dead_letter` says why the task was laid aside, if it was: no runner will take it up again.
+    `ray_jobs`, by name, and `pods` are those of its own runner, where it has one.
     """
 
     body: Body
@@ -109,6 +110,9 @@ class DeliberationObserved:
     bus_fault: BusFault | None = None
     now_ms: int = 0
     dead_letter: str | None = None
+    ray_jobs: dict[str, Body] = field(default_factory=dict)
+    pods: tuple[Body, ...] = ()
+    kuberay_installed: bool = True
 
     @cached_property
     def standing(self) -> Standing | None:

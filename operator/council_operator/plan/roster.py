@@ -7,7 +7,8 @@ from typing import Any
 from council_operator.plan.settings import RenderSettings
 from council_operator.plan.specs import InvalidSpecError, endpoint_ca_bundles, endpoint_keys, parse_council
 from council_operator.render import labels, names, simulated
-from deliberation.api.v1alpha1.council import CouncilSpec, Member
+from council_operator.render.rayjob import Mounted, Outfit
+from deliberation.api.v1alpha1.council import CouncilSpec, Member, RunnerMode
 from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
 from deliberation.protocol.messages import ModelAddress, SeatTask
 
@@ -44,7 +45,8 @@ class Roster:
     Attributes:
         models: where seats find each of `spec.models`, in its order, and after them the adapters that members use.
         servers: the servers that the operator runs for them, each once.
-        runner: name of the RayJob whose actors are the seats; also the id under which it takes tasks.
+        runner: name of the RayJob whose actors are the seats; also the id under which it takes tasks. Where each
+            Deliberation gets a runner of its own, only the places of the Council's queue go by that name.
         secrets: names of the users' Secrets that the runner mounts, sorted.
         ca_bundles: names of the users' ConfigMaps with certificate authorities that the runner mounts, sorted.
     """
@@ -58,6 +60,16 @@ class Roster:
     runner_image: str
     secrets: tuple[str, ...]
     ca_bundles: tuple[str, ...]
+
+    @property
+    def keeps_runner(self) -> bool:
+        """Return whether a runner waits for questions, instead of each getting its own."""
+        return self.spec.runner.mode is RunnerMode.WARM
+
+    @property
+    def outfit(self) -> Outfit:
+        """Return what the pods of its runners are made of."""
+        return Outfit(self.runner_image, Mounted(self.secrets, self.ca_bundles), self.spec.runner)
 
     @property
     def is_simulated(self) -> bool:
@@ -229,5 +241,6 @@ def _runner_declaration(
         "bus": [settings.bus_url, settings.bus_user, *_tls(settings)],
         "ray": settings.ray_version,
         "resources": asdict(settings.runner),
-        "council": council_uid if spec.runner.dedicated else "",
+        **({} if spec.runner.mode is RunnerMode.WARM else {"mode": spec.runner.mode.value}),
+        "council": council_uid if spec.runner.dedicated or spec.runner.mode is not RunnerMode.WARM else "",
     }

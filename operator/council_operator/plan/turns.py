@@ -72,6 +72,7 @@ class Stand(Enum):
     """Finished, on its way out, suspended, or kept back by its own spec: it takes nobody's turn."""
     WAITING = auto()
     ADMITTED = auto()
+    """In work, or only its own runner's quota is awaited: it has a place."""
 
 
 def choose(lines: Iterable[Line], places: int) -> tuple[tuple[str, Ticket], ...]:
@@ -127,8 +128,10 @@ def read_stand(deliberation: Body) -> Stand:
     if conditions.get("Admitted", {}).get("status") == "True":
         return Stand.ADMITTED
     spec = deliberation["spec"]
-    is_refused = conditions.get("Admitted", {}).get("reason") == Reason.INVALID_SPEC
-    return Stand.ASIDE if spec.get("cancel") or spec.get("suspend") or is_refused else Stand.WAITING
+    reason = conditions.get("Admitted", {}).get("reason")
+    if spec.get("cancel") or spec.get("suspend") or reason == Reason.INVALID_SPEC:
+        return Stand.ASIDE
+    return Stand.ADMITTED if reason == Reason.RUNNER_SUSPENDED else Stand.WAITING
 
 
 def was_looked_at(deliberation: Body) -> bool:

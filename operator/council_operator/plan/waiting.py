@@ -38,6 +38,13 @@ def was_admitted(deliberation: Body) -> bool:
     return bool(deliberation.get("status", {}).get("council"))
 
 
+def count_suspensions(observed: DeliberationObserved) -> int:
+    """Return how often the run was suspended, as its ledger tells."""
+    entries = [record.entry for record in observed.ledger]
+    stopped = observed.task.resumed if observed.task and observed.standing and observed.standing.suspended else -1
+    return 1 + max((entry.number for entry in entries if isinstance(entry, Suspend)), default=stopped)
+
+
 def find_start_ms(observed: DeliberationObserved) -> int | None:
     """Return when the timeout began, as the status remembers it; None when it has not.
 

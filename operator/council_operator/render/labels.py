@@ -25,6 +25,9 @@ which ones it wrote last, and rolls the model servers when they change."""
 GPU_HOLDING = "councils.dev/gpu"
 """Annotation: which GPUs a model server was given. The plan reads it back: what runs keeps its place."""
 
+DELIBERATION_LABEL = "councils.dev/deliberation"
+"""uid of the Deliberation whose own runner a RayJob or a pod is."""
+
 KUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 """Labels of a Council that its RayJob gets, too. Kueue then sets that one's `spec.suspend`, and we never do."""
 
@@ -44,12 +47,17 @@ def child_labels(application: str, component: str, instance: str) -> dict[str, s
     }
 
 
-def owner_reference(council: Body) -> Body:
-    """Return the Council as one of the owners of a shared child: none is its controller, none blocks a deletion."""
-    metadata = council["metadata"]
+def deliberation_selector(uid: str) -> str:
+    """Return the label selector of everything that a Deliberation's own runner is made of."""
+    return f"{DELIBERATION_LABEL}={uid}"
+
+
+def owner_reference(owner: Body) -> Body:
+    """Return an owner of a child, which may be shared: none is its controller, none blocks a deletion."""
+    metadata = owner["metadata"]
     return {
         "apiVersion": API_VERSION,
-        "kind": "Council",
+        "kind": owner["kind"],
         "name": metadata["name"],
         "uid": metadata["uid"],
         "controller": False,
@@ -57,9 +65,9 @@ def owner_reference(council: Body) -> Body:
     }
 
 
-def field_manager(council: Body) -> str:
-    """Return the field manager of one Council: server-side apply then merges the owners of a shared child by uid."""
-    return f"council-{council['metadata']['uid']}"
+def field_manager(owner: Body) -> str:
+    """Return the field manager of one owner: server-side apply then merges the owners of a shared child by uid."""
+    return f"{owner['kind'].lower()}-{owner['metadata']['uid']}"
 
 
 def is_owned_by(child: Body, council_uid: str) -> bool:
@@ -79,17 +87,17 @@ def annotation(child: Body, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def child(api_version: str, kind: str, name: str, council: Body, labels: dict[str, str]) -> Body:
+def child(api_version: str, kind: str, name: str, owner: Body, labels: dict[str, str]) -> Body:
     """Return a child's body without content: its identity, labels and the one owner that applies it."""
     return {
         "apiVersion": api_version,
         "kind": kind,
         "metadata": {
             "name": name,
-            "namespace": council["metadata"]["namespace"],
+            "namespace": owner["metadata"]["namespace"],
             "labels": labels,
             "annotations": {},
-            "ownerReferences": [owner_reference(council)],
+            "ownerReferences": [owner_reference(owner)],
         },
     }
 

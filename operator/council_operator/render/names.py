@@ -33,6 +33,25 @@ def runner_name(content: Mapping[str, object]) -> str:
     return f"runner-{digest(content)[:DIGEST_LENGTH]}"
 
 
+def own_runner_name(deliberation_uid: str, resumed: int) -> str:
+    """Return under which name the runners of one Deliberation take its task: 12 characters.
+
+    A run that goes on after a suspension has another one, so that neither takes what is left of the other.
+    """
+    return f"d-{digest({'deliberation': deliberation_uid, 'resumed': resumed})[:DIGEST_LENGTH]}"
+
+
+def attempt_name(own_runner: str, number: int) -> str:
+    """Return the name of the RayJob of a Deliberation's own runner, 1 being its first."""
+    return f"{own_runner}-a{number}"
+
+
+def find_attempt(own_runner: str, ray_job: str) -> int | None:
+    """Return which of the runner's RayJobs has that name; None when it is not one of them."""
+    runner, _, number = ray_job.rpartition("-a")
+    return int(number) if runner == own_runner and number.isdecimal() else None
+
+
 def replicas_name(name: str) -> str:
     """Return the name of the headless Service of a server with several replicas, which has an address for each."""
     return f"{name}-each"

@@ -1,7 +1,8 @@
-"""The warm runner: one KubeRay RayJob whose cluster is a head pod, with workers where wanted; its actors are the seats.
+"""Runners: KubeRay RayJobs whose cluster is a head pod, with workers where wanted; their actors are the seats.
 
-KubeRay 1.6 or newer, Ray 2.52 or newer (token authentication). The job never ends by itself: no deadline, no retries
-of KubeRay's own, because those would give it a new cluster and a counter that never goes back.
+KubeRay 1.6 or newer, Ray 2.52 or newer (token authentication). No retries of KubeRay's own, because those would give
+the job a new cluster and a counter that never goes back. A Council's warm runner never ends by itself and has no
+deadline; a Deliberation's own runner ends with its question.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from council_operator.plan.health import RAY_CONTAINER
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, pods, workers
 from council_operator.render.labels import Body
-from council_operator.render.names import BUS_SECRET, MODELS_SECRET
+from council_operator.render.names import BUS_SECRET, MODELS_SECRET, attempt_name
 from deliberation.api.v1alpha1.council import Runner
+from deliberation.api.v1alpha1.deliberation import DEFAULT_TIMEOUT_SECONDS
 
 APPLICATION = "council-runner"
 COMPONENT = "runner"
@@ -30,6 +32,12 @@ HEALTH_PORT = 52365
 STARTUP_SECONDS = 300
 """How long Ray may take to answer at all."""
 
+PRE_RUNNING_SECONDS = 300
+"""How long the cluster of a Deliberation's own runner may take to start before KubeRay gives that RayJob up."""
+
+GRACE_SECONDS = 180
+"""How much longer than its question's timeout a Deliberation's own runner may live: to start, and to end by itself."""
+
 _READABLE_BY_GROUP = 0o440
 
 
@@ -41,11 +49,18 @@ class Mounted:
     ca_bundles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Outfit:
+    """What the pods of a runner are made of, as its Council declares it."""
+
+    image: str
+    mounted: Mounted
+    runner: Runner
+
+
 def render_ray_job(
     name: str,
-    image: str,
-    mounted: Mounted,
-    runner: Runner,
+    outfit: Outfit,
     council: Body,
     settings: RenderSettings,
     *,
@@ -66,41 +81,76 @@ def render_ray_job(
         labels.CREDENTIALS_DIGEST: credentials.runner_digest(namespace, settings),
         labels.ASLEEP: "true" if is_asleep else "false",
     }
-    template = _render_pod(name, image, mounted, runner, namespace, settings)
+    environment = _environment(name, namespace, outfit.runner, settings)
+    template = _render_pod(own, outfit, environment, settings)
     spec = {
-        "submissionMode": "HTTPMode",
-        "entrypoint": "python -m deliberation.runner",
-        "backoffLimit": 0,
-        "shutdownAfterJobFinishes": True,
+        **_job(),
         **({"suspend": True} if is_asleep else {}),
-        "rayClusterSpec": {
-            "rayVersion": settings.ray_version,
-            "authOptions": {"mode": "token"},
-            "headGroupSpec": {
-                "rayStartParams": {
-                    **_start_parameters(runner),
-                    "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
-                    "disable-usage-stats": "true",
-                },
-                "template": workers.with_token(template) if workers.are_scaled(runner) else template,
-            },
-            **workers.render(runner, _start_parameters(runner), template),
-        },
+        "rayClusterSpec": _render_cluster(template, outfit.runner, settings),
     }
     return labels.seal({**body, "spec": spec})
 
 
-def _render_pod(
-    name: str, image: str, mounted: Mounted, runner: Runner, namespace: str, settings: RenderSettings
+def render_attempt(
+    own_runner: str, number: int, outfit: Outfit, council: Body, deliberation: Body, settings: RenderSettings
 ) -> Body:
+    """Return one RayJob of a Deliberation's own runner, 1 being the first; it goes with the Deliberation.
+
+    The labels for Kueue are the Council's: each question asks for quota by itself. `spec.suspend` is never ours here.
+    """
+    name = attempt_name(own_runner, number)
+    metadata = deliberation["metadata"]
+    own = labels.child_labels(APPLICATION, COMPONENT, name) | {labels.DELIBERATION_LABEL: metadata["uid"]}
+    body = labels.child(API_VERSION, KIND, name, deliberation, {**own, **labels.kueue_labels(council)})
+    environment = [
+        *_environment(own_runner, metadata["namespace"], outfit.runner, settings),
+        {"name": "COUNCIL_ONE_TASK", "value": "true"},
+    ]
+    template = _render_pod(own, outfit, environment, settings)
+    timeout_seconds = deliberation["spec"].get("timeoutSeconds", DEFAULT_TIMEOUT_SECONDS)
+    spec = {
+        **_job(),
+        "activeDeadlineSeconds": timeout_seconds + GRACE_SECONDS,
+        "preRunningDeadlineSeconds": PRE_RUNNING_SECONDS,
+        "rayClusterSpec": _render_cluster(template, outfit.runner, settings),
+    }
+    return labels.seal({**body, "spec": spec})
+
+
+def _job() -> Body:
+    """Return what all RayJobs of ours have in common."""
+    return {
+        "submissionMode": "HTTPMode",
+        "entrypoint": "python -m deliberation.runner",
+        "backoffLimit": 0,
+        "shutdownAfterJobFinishes": True,
+    }
+
+
+def _render_cluster(template: Body, runner: Runner, settings: RenderSettings) -> Body:
+    return {
+        "rayVersion": settings.ray_version,
+        "authOptions": {"mode": "token"},
+        "headGroupSpec": {
+            "rayStartParams": {
+                **_start_parameters(runner),
+                "dashboard-host": "0.0.0.0",  # noqa: S104 - the head's Service; guarded by the token
+                "disable-usage-stats": "true",
+            },
+            "template": workers.with_token(template) if workers.are_scaled(runner) else template,
+        },
+        **workers.render(runner, _start_parameters(runner), template),
+    }
+
+
+def _render_pod(own: dict[str, str], outfit: Outfit, environment: list[Body], settings: RenderSettings) -> Body:
     """Return the template of the head's pod and of the workers', which seats can't tell apart."""
-    own = labels.child_labels(APPLICATION, COMPONENT, name)
-    volumes = _volumes(mounted)
+    volumes = _volumes(outfit.mounted)
     container = {
         "name": RAY_CONTAINER,
-        "image": image,
+        "image": outfit.image,
         "imagePullPolicy": settings.images.pull_policy,
-        "env": _environment(name, namespace, runner, settings),
+        "env": environment,
         "resources": pods.resources(settings.runner),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod; Ray keeps its session there

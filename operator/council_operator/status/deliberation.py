@@ -14,7 +14,8 @@ from council_operator.plan.observed import BusFault, DeliberationObserved
 from council_operator.plan.specs import InvalidSpecError
 from council_operator.plan.waiting import is_council_ready, is_suspended
 from council_operator.status.conditions import Finding, format_time, merge, shorten
-from council_operator.status.endings import LAID_ASIDE, conclude, ended, failed, find_end
+from council_operator.status.endings import LAID_ASIDE, Failure, conclude, ended, failed, find_end
+from council_operator.status.own_runner import Wait, explain_failure, explain_hold, find_wait, summarise_own_runner
 from deliberation.api.v1alpha1.deliberation_status import (
     MAX_ANSWER_LINE,
     DeliberationStatus,
@@ -110,6 +111,7 @@ def _summarise_waiting(observed: DeliberationObserved) -> Body:
         findings,
         phase=phase,
         queue=_find_place(observed),
+        runner=summarise_own_runner(observed),
         start_time=_find_start(observed, phase, findings),
         council=observed.body.get("status", {}).get("council"),
     )
@@ -166,6 +168,9 @@ def _explain_waiting(observed: DeliberationObserved, council: Finding) -> tuple[
         return Reason.SUSPENDED, council.message, Phase.SUSPENDED
     if not council.status:
         return council.reason, council.message, Phase.PENDING if observed.council is None else Phase.WARMING
+    held = explain_hold(observed)
+    if held:
+        return Reason.RUNNER_SUSPENDED, held, Phase.QUEUED
     if observed.turn.is_next:
         return Reason.PENDING, "about to be admitted", Phase.PENDING
     name = observed.body["spec"]["councilRef"]["name"]
@@ -190,6 +195,7 @@ def _end_without_task(
         observed,
         (*ended(reason, text), admitted, council, failed(reason, text)),
         phase=phase,
+        runner=summarise_own_runner(observed),
         start_time=observed.body.get("status", {}).get("startTime"),
         completion_time=format_time(observed.now_ms),
     )
@@ -247,6 +253,7 @@ def _summarise_run(observed: DeliberationObserved, task: Task, standing: Standin
         findings,
         phase=phase,
         queue=None if verdict else _find_place(observed),
+        runner=summarise_own_runner(observed),
         start_time=_find_start_of_run(observed, task),
         completion_time=format_time(verdict.decided_at_ms) if verdict else None,
         attempt=task.attempt,
@@ -281,10 +288,21 @@ def _find_stand(observed: DeliberationObserved, task: Task, standing: Standing) 
     if standing.suspended and standing.verdict is None and not standing.cancelled:
         return _hold_back(observed, council)
     verdict = standing.verdict
-    phase = find_end(verdict) if verdict else _find_phase(task, standing, observed.now_ms)
-    findings = conclude(verdict, task, standing, observed.dead_letter) if verdict else _go_on(observed, phase)
-    *overall, succeeded = findings
-    return phase, (*overall, _admitted(), council, succeeded)
+    if verdict:
+        *overall, succeeded = conclude(verdict, task, standing, _find_failure(observed, task))
+        return find_end(verdict), (*overall, _admitted(), council, succeeded)
+    wait = find_wait(observed, task, is_taken=standing.started is not None)
+    phase = _find_phase(task, standing, observed.now_ms)
+    *overall, succeeded = _go_on(observed, phase, wait)
+    return wait[2] if wait and phase is Phase.QUEUED else phase, (*overall, _admitted(), council, succeeded)
+
+
+def _find_failure(observed: DeliberationObserved, task: Task) -> Failure | None:
+    """Return why nobody took the task up any more, where it was so."""
+    if observed.dead_letter is not None:
+        return Reason.DEAD_LETTER, LAID_ASIDE
+    failure = explain_failure(observed, task)
+    return (Reason.RUNNER_FAILED, failure) if failure else None
 
 
 def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:
@@ -298,12 +316,14 @@ def _find_phase(task: Task, standing: Standing, now_ms: int) -> Phase:
             return Phase.RANKING
 
 
-def _go_on(observed: DeliberationObserved, phase: Phase) -> tuple[Finding, ...]:
+def _go_on(observed: DeliberationObserved, phase: Phase, wait: Wait | None) -> tuple[Finding, ...]:
     """Return Ready, Reconciling, Stalled and Succeeded of a run in progress."""
     if observed.body["spec"].get("cancel"):
         reason, text = Reason.CANCELLED, "cancelled; what there is will be kept"
     elif observed.dead_letter is not None:
         reason, text = Reason.DEAD_LETTER, LAID_ASIDE
+    elif wait is not None:
+        reason, text, _ = wait
     elif phase is Phase.QUEUED:
         reason, text = (
             Reason.PENDING,

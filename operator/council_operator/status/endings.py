@@ -20,12 +20,17 @@ LAID_ASIDE = (
 )
 
 
-def conclude(verdict: Verdict, task: Task, standing: Standing, dead_letter: str | None) -> tuple[Finding, ...]:
+Failure = tuple[Reason, str]
+"""Why nobody took a task up any more, so that the operator ended its run with what there was."""
+
+
+def conclude(verdict: Verdict, task: Task, standing: Standing, failure: Failure | None) -> tuple[Finding, ...]:
     """Return Ready, Reconciling, Stalled and Succeeded of a run that is over."""
     text = _explain_end(verdict.outcome, task, standing)
-    if dead_letter is not None and verdict.outcome not in {Outcome.SUCCEEDED, Outcome.CANCELLED}:
-        text = f"{LAID_ASIDE}; {text}"
-        return (*ended(Reason.DEAD_LETTER, text), failed(Reason.DEAD_LETTER, text))
+    if failure and verdict.outcome not in {Outcome.SUCCEEDED, Outcome.CANCELLED}:
+        reason, why = failure
+        text = f"{why}; {text}"
+        return (*ended(reason, text), failed(reason, text))
     if verdict.outcome is not Outcome.SUCCEEDED:
         reason = Reason(verdict.outcome.value)
         return (*ended(reason, text), failed(reason, text))

@@ -22,6 +22,9 @@ Body = dict[str, Any]
 TYPE = "ModelsAvailable"
 MAX_MODEL_MESSAGE = 490
 
+BEARABLE = frozenset({Reason.ASLEEP, Reason.MOVING, Reason.NOT_ASKED})
+"""What is to be said of models that keep nobody from asking the Council."""
+
 Fault = tuple[Reason, str]
 
 
@@ -47,7 +50,7 @@ def summarise_models(
 
 
 def _condition(faults: dict[str, Fault | None]) -> Finding:
-    soft = {name: fault for name, fault in faults.items() if fault and fault[0] in {Reason.ASLEEP, Reason.MOVING}}
+    soft = {name: fault for name, fault in faults.items() if fault and fault[0] in BEARABLE}
     broken = {name: fault for name, fault in faults.items() if fault and name not in soft}
     if not broken and soft:
         return _bearable(soft)
@@ -60,13 +63,14 @@ def _condition(faults: dict[str, Fault | None]) -> Finding:
 
 
 def _bearable(soft: dict[str, Fault]) -> Finding:
-    """Return the condition while all models answer, or will when they are asked; those must be woken first."""
+    """Return the condition while all models answer, or will when they are asked; sleepers must be woken first."""
     asleep = [name for name, (reason, _) in soft.items() if reason is Reason.ASLEEP]
     if asleep:
         text = f"{', '.join(asleep)} sleep for want of questions; the next Deliberation wakes them"
         return Finding(TYPE, status=True, reason=Reason.ASLEEP, message=text)
     message = "; ".join(f"model {name}: {text}" for name, (_, text) in soft.items())
-    return Finding(TYPE, status=True, reason=Reason.MOVING, message=message)
+    is_moving = any(reason is Reason.MOVING for reason, _ in soft.values())
+    return Finding(TYPE, status=True, reason=Reason.MOVING if is_moving else Reason.NOT_ASKED, message=message)
 
 
 def _move(former: Body, fault: Fault | None) -> Fault:
@@ -135,11 +139,16 @@ def _find_fault(model: ModelAddress, observed: CouncilObserved, roster: Roster, 
     probe = next((probe for probe in observed.probes or () if probe.name == model.name), None)
     if probe is not None and probe.reason:
         return _read_probe(model, probe, observed.body["metadata"]["namespace"])
-    if server is None and probe is None and council_plan.is_runner_asleep(observed, roster):
+    return _explain_silence(model, observed, roster) if server is None and probe is None else None
+
+
+def _explain_silence(model: ModelAddress, observed: CouncilObserved, roster: Roster) -> Fault:
+    """Return why nobody knows whether an endpoint answers."""
+    if not roster.keeps_runner:
+        return Reason.NOT_ASKED, f"{model.base_url} is not asked before a Deliberation's own runner does that"
+    if council_plan.is_runner_asleep(observed, roster):
         return Reason.ASLEEP, "not asked while the runner sleeps; the next Deliberation wakes it"
-    if server is None and probe is None:
-        return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
-    return None
+    return Reason.PENDING, f"{model.base_url} has not been asked yet: the runner does that as soon as it runs"
 
 
 def _is_refused(server: str, observed: CouncilObserved, gpus: GpuPlan) -> bool:

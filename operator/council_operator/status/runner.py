@@ -15,12 +15,15 @@ from deliberation.api.v1alpha1.reasons import Reason
 Body = dict[str, Any]
 
 TYPE = "RunnerReady"
+NONE_KEPT = "each Deliberation gets a runner of its own, so none waits for it"
 FIRST_BEAT_SECONDS = 60.0
 """How long a runner may run before its first heartbeat without being called silent."""
 
 
-def summarise_runner(observed: CouncilObserved, roster: Roster) -> tuple[RunnerStatus, Finding]:
-    """Return the runner's RayJob as it stands, and the condition."""
+def summarise_runner(observed: CouncilObserved, roster: Roster) -> tuple[RunnerStatus | None, Finding]:
+    """Return the runner's RayJob as it stands, where one is kept, and the condition."""
+    if not roster.keeps_runner:
+        return None, _find_kuberay(observed) or Finding(TYPE, status=True, reason=Reason.READY, message=NONE_KEPT)
     status = observed.ray_jobs.get(roster.runner, {}).get("status", {})
     summary = RunnerStatus(
         ray_job=roster.runner,
@@ -32,9 +35,9 @@ def summarise_runner(observed: CouncilObserved, roster: Roster) -> tuple[RunnerS
 
 def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
     name = roster.runner
-    if not observed.kuberay_installed:
-        text = "the cluster has no RayJob kind: install the KubeRay operator, version 1.6 or newer; the rest goes on"
-        return Finding(TYPE, status=False, reason=Reason.KUBERAY_NOT_INSTALLED, message=text)
+    fault = _find_kuberay(observed)
+    if fault:
+        return fault
     ray_job = observed.ray_jobs.get(name)
     if ray_job is not None and health.has_lost_its_head(ray_job, observed.pods):
         text = f"the head pod of RayJob {name} was lost, and the runner with it; KubeRay starts it on the next head"
@@ -53,26 +56,35 @@ def _condition(observed: CouncilObserved, roster: Roster) -> Finding:
             return _find_silence(observed, name, ray_job or {})
 
 
+def _find_kuberay(observed: CouncilObserved) -> Finding | None:
+    """Return that there can be no runner in this cluster, or None."""
+    if observed.kuberay_installed:
+        return None
+    text = "the cluster has no RayJob kind: install the KubeRay operator, version 1.6 or newer; the rest goes on"
+    return Finding(TYPE, status=False, reason=Reason.KUBERAY_NOT_INSTALLED, message=text)
+
+
 def _explain_start(observed: CouncilObserved, name: str, ray_job: Body | None) -> Finding:
     if ray_job is None:
         return _starting(f"RayJob {name} is being created")
-    return _find_suspension(name, ray_job) or _find_start_fault(observed, name, ray_job)
+    held = find_suspension(name, ray_job)
+    if held:
+        return Finding(TYPE, status=False, reason=Reason.RUNNER_SUSPENDED, message=held)
+    return _find_start_fault(observed, name, ray_job)
 
 
 def _starting(message: str) -> Finding:
     return Finding(TYPE, status=False, reason=Reason.RUNNER_STARTING, message=message)
 
 
-def _find_suspension(name: str, ray_job: Body) -> Finding | None:
+def find_suspension(name: str, ray_job: Body) -> str | None:
     """Return who keeps a runner from starting: Kueue sets `spec.suspend` of what is in one of its queues."""
     if not ray_job.get("spec", {}).get("suspend"):
         return None
     queue = ray_job["metadata"].get("labels", {}).get(labels.KUEUE_LABELS[0])
     if queue:
-        text = f"RayJob {name} waits for its quota in Kueue's queue {queue}: see kubectl get workloads"
-    else:
-        text = f"RayJob {name} is suspended, and not by the operator: set its spec.suspend to false"
-    return Finding(TYPE, status=False, reason=Reason.RUNNER_SUSPENDED, message=text)
+        return f"RayJob {name} waits for its quota in Kueue's queue {queue}: see kubectl get workloads"
+    return f"RayJob {name} is suspended, and not by the operator: set its spec.suspend to false"
 
 
 def _find_start_fault(observed: CouncilObserved, name: str, ray_job: Body) -> Finding:
@@ -84,27 +96,34 @@ def _find_start_fault(observed: CouncilObserved, name: str, ray_job: Body) -> Fi
 
 
 def _find_pod_fault(observed: CouncilObserved, name: str) -> Finding | None:
-    """Return what keeps the runner's pod from running, or None."""
-    trouble = health.find_trouble(observed.pods, name)
+    text = find_pod_fault(observed.pods, name, observed.body["metadata"]["namespace"])
+    return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text) if text else None
+
+
+def find_pod_fault(pods: tuple[Body, ...], name: str, namespace: str) -> str | None:
+    """Return what keeps the pods of a runner's RayJob from running, or None."""
+    trouble = health.find_trouble(pods, name)
     if trouble is None:
         return None
-    namespace = observed.body["metadata"]["namespace"]
     what = f": {shorten(trouble.message, 200)}" if trouble.message else ""
-    text = f"Pod {trouble.pod}: {trouble.reason}{what}; see kubectl -n {namespace} describe pod {trouble.pod}"
-    return Finding(TYPE, status=False, reason=Reason.RUNNER_FAILED, message=text)
+    return f"Pod {trouble.pod}: {trouble.reason}{what}; see kubectl -n {namespace} describe pod {trouble.pod}"
 
 
 def _explain_end(observed: CouncilObserved, name: str, ray_job: Body) -> str:
-    """Return how the runner ended. KubeRay's message of a failed job holds its log, and goes nowhere."""
+    at_ms = health.find_next_start_ms(ray_job, observed.body)
+    when = "soon" if at_ms is None or at_ms <= observed.now_ms else f"at {format_time(at_ms)}"
+    return explain_end(name, observed.body["metadata"]["namespace"], ray_job, f"it is started anew {when}")
+
+
+def explain_end(name: str, namespace: str, ray_job: Body, follows: str) -> str:
+    """Return how a runner ended, and what follows. KubeRay's message of a failed job holds its log and goes nowhere."""
     status = ray_job.get("status", {})
     deployment = status.get("jobDeploymentStatus", "")
     if deployment == "ValidationFailed":
         return f"KubeRay refuses RayJob {name}: {shorten(str(status.get('message', '')), 250)}"
     reason = f" ({status['reason']}{_explain_reason(status['reason'])})" if status.get("reason") else ""
-    look = f"kubectl -n {observed.body['metadata']['namespace']} describe rayjob {name}"
-    at_ms = health.find_next_start_ms(ray_job, observed.body)
-    when = "soon" if at_ms is None or at_ms <= observed.now_ms else f"at {format_time(at_ms)}"
-    return f"RayJob {name} is {deployment}{reason}; it is started anew {when}; see {look}"
+    look = f"kubectl -n {namespace} describe rayjob {name}"
+    return f"RayJob {name} is {deployment}{reason}; {follows}; see {look}"
 
 
 def _explain_reason(reason: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from deliberation.bus.connection import Connection
 from deliberation.bus.port import BusMisconfiguredError, BusUnavailableError
-from deliberation.bus.session import STREAM_NOT_FOUND, ApiError
+from deliberation.bus.session import CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, ApiError
 from deliberation.protocol import streams
 from deliberation.protocol.streams import Stream, TaskConsumer
 
@@ -60,6 +60,15 @@ async def ensure_task_consumer(connection: Connection, consumer: TaskConsumer) -
         if error.code == STREAM_NOT_FOUND:
             raise BusUnavailableError(f"Stream {streams.TASKS.name} does not exist yet") from None
         raise BusMisconfiguredError(f"Consumer {consumer.durable} cannot be set up: {error}; delete it") from None
+
+
+async def remove_task_consumer(connection: Connection, consumer: TaskConsumer) -> None:
+    """Remove the consumer, if it is there."""
+    try:
+        await connection.call_api(f"CONSUMER.DELETE.{streams.TASKS.name}.{consumer.durable}", {})
+    except ApiError as error:
+        if error.code not in {CONSUMER_NOT_FOUND, STREAM_NOT_FOUND}:
+            raise BusUnavailableError(f"Consumer {consumer.durable} cannot be removed: {error}") from None
 
 
 async def check_server(connection: Connection) -> None:

@@ -84,6 +84,10 @@ class JetStreamBus:
         """Make sure that the durable consumer exists through which `runner` takes its tasks."""
         await declaring.ensure_task_consumer(self._connection, streams.build_task_consumer(namespace, runner))
 
+    async def remove_task_consumer(self, namespace: str, runner: str) -> None:
+        """Remove a runner's consumer; nothing happens when there is none. Its tasks stay."""
+        await declaring.remove_task_consumer(self._connection, streams.build_task_consumer(namespace, runner))
+
     async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
         """File the task for `runner`, once."""
         return await create_once(self._connection, subjects.task(run, runner), task.encode())

@@ -113,6 +113,11 @@ class MemoryBus:
         self.check_connected()
         self._consumers.setdefault((namespace, runner), {})
 
+    async def remove_task_consumer(self, namespace: str, runner: str) -> None:
+        """Have `runner` take no more tasks."""
+        self.check_connected()
+        self._consumers.pop((namespace, runner), None)
+
     async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
         """File the task for `runner`, once."""
         return self.put(subjects.task(run, runner), task.encode())

@@ -104,6 +104,10 @@ class NamespacedBus:
         """Make sure that the durable consumer exists through which `runner` takes its tasks."""
         await (await self._of(namespace)).ensure_task_consumer(namespace, runner)
 
+    async def remove_task_consumer(self, namespace: str, runner: str) -> None:
+        """Remove a runner's consumer; nothing happens when there is none. Its tasks stay."""
+        await (await self._of(namespace)).remove_task_consumer(namespace, runner)
+
     async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
         """File the task for `runner`, once."""
         return await (await self._of(run.namespace)).publish_task(run, runner, task)

@@ -89,6 +89,9 @@ class Bus(Protocol):
     async def ensure_task_consumer(self, namespace: str, runner: str) -> None:
         """Make sure that the durable consumer exists through which `runner` takes its tasks."""
 
+    async def remove_task_consumer(self, namespace: str, runner: str) -> None:
+        """Remove a runner's consumer; nothing happens when there is none. Its tasks stay."""
+
     async def publish_task(self, run: Run, runner: str, task: Task) -> bool:
         """File the task for `runner`, once."""
 

@@ -14,6 +14,7 @@ from nats.errors import ConnectionClosedError, Error
 
 TRY_SECONDS = 2.0
 STREAM_NOT_FOUND = 10059
+CONSUMER_NOT_FOUND = 10014
 
 Result = TypeVar("Result")
 

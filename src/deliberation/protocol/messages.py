@@ -93,6 +93,9 @@ class Task(Message):
     deliberation_name: str
     attempt: int = 1
     resumed: Annotated[int, Field(ge=0, description="How often the run was suspended, and taken up again")] = 0
+    own_runner: Annotated[
+        str | None, Field(description="Runner that takes this task and no other; absent where the Council keeps one")
+    ] = None
     council_uid: str
     council_name: str
     question: str

@@ -1,4 +1,4 @@
-"""Entry of the RayJob: `python -m deliberation.runner`. Runs until SIGTERM."""
+"""Entry of the RayJob: `python -m deliberation.runner`. Runs until SIGTERM, or until its only task is seen off."""
 
 import signal
 import sys

@@ -31,6 +31,9 @@ PROGRESS_MS = 5_000
 RETRY_MS = 2_000
 """Pause after the bus failed, and for each delivery so far before a failed task is delivered again."""
 
+UNASKED_MS = 300_000
+"""How long a runner of one task waits for it. The bus delivers that of a lost runner again within half a minute."""
+
 HANDOVER_SECONDS = 0.2
 """Delay of the next delivery when this runner ends: the next one takes the task at once."""
 
@@ -60,6 +63,7 @@ class Desk:
         self._in_work: dict[Pass, asyncio.Task[None]] = {}
         self._deliveries: dict[Pass, Delivery] = {}
         self._rejected: Counter[str] = Counter()
+        self._seen_off = 0
 
     @property
     def running(self) -> int:
@@ -75,17 +79,38 @@ class Desk:
         """Take tasks until cancelled; then give back those in work, for the next runner."""
         try:
             while True:
-                await self._free.acquire()
-                delivery = await self._take()
-                if delivery is None:
-                    self._free.release()
-                else:
-                    await self._accept(delivery)
+                await self._take_next()
         finally:
-            works = tuple(self._in_work.values())
-            for work in works:
-                work.cancel()
-            await asyncio.gather(*works, return_exceptions=True)
+            await self._give_back()
+
+    async def run_once(self) -> None:
+        """See one task to its end, or find that the bus has none: somebody else has seen it off.
+
+        It is the task of this runner alone, delivered again whenever it fails, so nothing else is taken beside it.
+        """
+        until_ms = self._clock.now_ms() + UNASKED_MS
+        try:
+            while not self._seen_off and self._clock.now_ms() < until_ms:
+                await self._take_next()
+                while self._in_work:
+                    await asyncio.wait(self._in_work.values())
+                    until_ms = self._clock.now_ms() + UNASKED_MS
+        finally:
+            await self._give_back()
+
+    async def _take_next(self) -> None:
+        await self._free.acquire()
+        delivery = await self._take()
+        if delivery is None:
+            self._free.release()
+        else:
+            await self._accept(delivery)
+
+    async def _give_back(self) -> None:
+        works = tuple(self._in_work.values())
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
     async def _take(self) -> Delivery | None:
         try:
@@ -132,6 +157,7 @@ class Desk:
             await _tell(delivery.nak(RETRY_MS / 1000 * (1 + delivery.redelivered)))
         else:
             delivery = self._put_away(this)
+            self._seen_off += 1
             if not was_given_up:
                 await _tell(delivery.ack())
         finally:

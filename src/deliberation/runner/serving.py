@@ -1,4 +1,4 @@
-"""The driver's process, below the one that keeps it alive: takes tasks until SIGTERM."""
+"""The driver's process, below the one that keeps it alive: takes tasks until SIGTERM, or its only task and ends."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Coroutine
 
 from deliberation.bus.jetstream import connect
 from deliberation.models.client import ChatClient
@@ -26,7 +27,8 @@ log = logging.getLogger("deliberation.runner")
 async def serve(settings: Settings) -> None:
     """Work on tasks until SIGTERM or SIGINT; then give back what is in work and end the seats.
 
-    A fault leaves the seats alone: the next driver goes on with them.
+    A fault leaves the seats alone: the next driver goes on with them. A runner of one task ends with it. Nobody asks it
+    for anything else, so it neither beats nor answers probes.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,18 +43,18 @@ async def serve(settings: Settings) -> None:
     client = ChatClient()
     seats = ActorSeats(settings, clock)
     desk = Desk(settings.namespace, settings.runner, bus, seats, clock, settings.max_concurrent)
-    await bus.serve_probes(settings.namespace, settings.runner, Probes(client, settings.secrets_dir).answer)
-    duties = (
-        desk.run(),
-        seats.tend(),
-        beat(settings.namespace, settings.runner, bus, desk, seats, clock),
-    )
+    duties: tuple[Coroutine[None, None, None], ...]
+    if settings.one_task:
+        duties = (_until_done(desk.run_once(), stop), seats.tend())
+    else:
+        await bus.serve_probes(settings.namespace, settings.runner, Probes(client, settings.secrets_dir).answer)
+        duties = (desk.run(), seats.tend(), beat(settings.namespace, settings.runner, bus, desk, seats, clock))
     log.info("runner %s of namespace %s takes tasks", settings.runner, settings.namespace)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(duty) for duty in duties]
             await stop.wait()
-            log.info("asked to end")
+            log.info("about to end")
             for task in tasks:
                 task.cancel()
     finally:
@@ -60,6 +62,11 @@ async def serve(settings: Settings) -> None:
             seats.end_all()
         await client.close()
         await bus.close()
+
+
+async def _until_done(work: Coroutine[None, None, None], done: asyncio.Event) -> None:
+    await work
+    done.set()
 
 
 def die_with_supervisor() -> None:

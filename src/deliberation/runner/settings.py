@@ -20,6 +20,7 @@ class SettingsError(Exception):
 class Settings:
     """What the RayJob sets: ids and places, never a secret and never a question.
 
+    `one_task`: the runner is one Deliberation's own, and ends with it.
     `seats_with_room` is for how many seats the nodes of the Ray cluster have room; 0 where nobody counts.
     `bus_ca`: the Secret of the bus holds the certificates of the authorities that its server's must be signed by.
     """
@@ -31,6 +32,7 @@ class Settings:
     secrets_dir: Path
     max_concurrent: int
     seats_with_room: int = 0
+    one_task: bool = False
     bus_ca: bool = False
     bus_server_name: str | None = None
 
@@ -66,6 +68,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secrets_dir=Path(_require(environment, "COUNCIL_SECRETS_DIR")),
         max_concurrent=_read_max_concurrent(environment),
         seats_with_room=_read_seats_with_room(environment),
+        one_task=environment.get("COUNCIL_ONE_TASK") == "true",
         bus_ca=environment.get("COUNCIL_BUS_CA") == "true",
         bus_server_name=environment.get("COUNCIL_BUS_SERVER_NAME") or None,
     )

@@ -205,6 +205,17 @@ async def test_no_task_can_be_taken_before_the_consumer_exists(bus: Bus, run: Ru
         await bus.take_task(run.namespace, RUNNER, AT_ONCE)
 
 
+async def test_a_runner_whose_consumer_was_removed_takes_nothing_until_it_is_made_again(bus: Bus, run: Run) -> None:
+    await bus.remove_task_consumer(run.namespace, RUNNER)
+    await bus.ensure_task_consumer(run.namespace, RUNNER)
+    await bus.publish_task(run, RUNNER, build_task(run))
+    await bus.remove_task_consumer(run.namespace, RUNNER)
+    with pytest.raises(BusUnavailableError, match="consumer"):
+        await bus.take_task(run.namespace, RUNNER, AT_ONCE)
+    await bus.ensure_task_consumer(run.namespace, RUNNER)
+    assert (await take(bus, run)).run == run
+
+
 async def test_purging_removes_one_deliberation_and_no_other(bus: Bus, run: Run) -> None:
     other = Run(run.namespace, f"{run.deliberation_uid}-b")
     for each in (run, other):

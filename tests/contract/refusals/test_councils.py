@@ -147,6 +147,24 @@ COUNCILS = [
         "idleSeconds must be 0, which is never, or at least 60",
     ),
     Case(
+        "a runner of a mode that there is not",
+        council(runner={"mode": "Cold"}),
+        "spec.runner.mode",
+        'supported values: "Warm", "PerDeliberation"',
+    ),
+    Case(
+        "a dedicated runner where none is kept",
+        council(runner={"mode": "PerDeliberation", "dedicated": True}),
+        "spec.runner.dedicated",
+        "dedicated is for a runner of mode Warm",
+    ),
+    Case(
+        "a sleep of a runner where none is kept",
+        council(runner={"mode": "PerDeliberation", "idleSeconds": 600}),
+        "spec.runner.idleSeconds",
+        "idleSeconds is for a runner of mode Warm",
+    ),
+    Case(
         "endpoint without http",
         endpoint("llm.example.com/v1"),
         "endpoint.url",

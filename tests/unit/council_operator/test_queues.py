@@ -356,3 +356,18 @@ async def test_a_listing_that_fails_may_be_repeated() -> None:
     cluster.forbidden_kinds = set()
     await fill(queues, cluster, ())
     assert queues.look_up(key("q1")).is_next
+
+
+def test_whose_runner_awaits_its_quota_is_overtaken_by_nobody_and_goes_on_when_it_has_it() -> None:
+    scene = Scene(runner={"mode": "PerDeliberation", "maxConcurrentDeliberations": 1})
+    scene.ask("a")
+    assert scene.look_up("a").is_next
+    held = {"phase": "Queued", "conditions": [condition("Admitted", "False", "RunnerSuspended")]}
+    scene.ask("a", status=held)
+    scene.ask("urgent", priority=9)
+    assert not scene.look_up("urgent").is_next
+    assert scene.look_up("a").is_next
+    scene.queues.note_run(key("a"), 1, is_over=False)
+    assert not scene.look_up("urgent").is_next
+    scene.end("a")
+    assert scene.look_up("urgent").is_next

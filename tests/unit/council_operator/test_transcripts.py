@@ -23,6 +23,7 @@ from council_operator.plan.actions import (
     PublishTask,
     Purge,
     Release,
+    RemoveTaskConsumer,
 )
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.protocol.messages import ProbeResult
@@ -101,6 +102,8 @@ def _tell(action: Action) -> str:
             text = f"event {kind} {reason}: {message}"
         case EnsureTaskConsumer(_, runner):
             text = f"ensure the consumer of {runner}"
+        case RemoveTaskConsumer(_, runner):
+            text = f"remove the consumer of {runner}"
     return text
 
 
@@ -254,7 +257,110 @@ def impossible_quorum() -> Transcript:
     return transcript
 
 
+PER_DELIBERATION: Body = {"mode": "PerDeliberation"}
+COMPLETE: Body = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
+FAILED: Body = {"jobDeploymentStatus": "Failed", "jobStatus": "FAILED", "reason": "AppFailed"}
+
+
+def own_runner_transcript(**changes: Any) -> Transcript:
+    """Return a transcript that begins with a ready Council that keeps no runner."""
+    transcript = Transcript()
+    world = transcript.world
+    body = council(council_spec(runner=PER_DELIBERATION))
+    body["metadata"] |= changes
+    transcript.then("Council architects is created", lambda: world.create(body))
+    transcript.then("its model server comes up", world.start_servers)
+    return transcript
+
+
+def question_with_its_own_runner() -> Transcript:
+    transcript = own_runner_transcript()
+    world = transcript.world
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
+    transcript.then("its runner comes up", world.start_runners)
+    transcript.then("the runner works to the end", lambda: world.run_to_the_end("q1"))
+    transcript.then("the runner ends by itself", lambda: world.end_runners(COMPLETE))
+    transcript.then("Deliberation q1 is deleted", lambda: world.delete_deliberation("q1"))
+    return transcript
+
+
+def own_runner_fails_and_the_next_one_finishes() -> Transcript:
+    transcript = own_runner_transcript()
+    world = transcript.world
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
+    transcript.then("its runner comes up", world.start_runners)
+    transcript.then("the runner takes it up", lambda: world.run_a_step("q1"))
+    transcript.then("every seat proposes", lambda: world.run_a_step("q1"))
+    transcript.then("the runner fails", lambda: world.end_runners(FAILED))
+    transcript.then("ten seconds pass", lambda: world.pass_time(10))
+    transcript.then("the next runner comes up", world.start_runners)
+    transcript.then("it goes on from the ledger", lambda: world.run_to_the_end("q1"))
+    return transcript
+
+
+def own_runner_fails_three_times() -> Transcript:
+    transcript = own_runner_transcript()
+    world = transcript.world
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
+    unstarted = {"jobDeploymentStatus": "Failed", "reason": "PreRunningDeadlineExceeded"}
+    transcript.then("its runner does not start", lambda: world.end_runners(unstarted))
+    transcript.then("ten seconds pass", lambda: world.pass_time(10))
+    transcript.then("somebody deletes the RayJob", lambda: world.delete_own_runner("q1"))
+    transcript.then("the third does not start either", lambda: world.end_runners(unstarted))
+    return transcript
+
+
+def own_runner_waits_for_quota() -> Transcript:
+    transcript = own_runner_transcript(labels={"kueue.x-k8s.io/queue-name": "team"})
+    world = transcript.world
+    world.kueue_is_full = True
+
+    def give_quota() -> None:
+        world.kueue_is_full = False
+        world.resume_runners()
+
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation(timeoutSeconds=60)))
+    transcript.then("an hour passes", lambda: world.pass_time(3600))
+    transcript.then("Kueue has quota for it", give_quota)
+    transcript.then("its runner comes up", world.start_runners)
+    transcript.then("the runner works to the end", lambda: world.run_to_the_end("q1"))
+    return transcript
+
+
+def own_runner_of_a_suspended_question() -> Transcript:
+    transcript = own_runner_transcript()
+    world = transcript.world
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
+    transcript.then("its runner comes up", world.start_runners)
+    transcript.then("the runner takes it up", lambda: world.run_a_step("q1"))
+    transcript.then("spec.suspend is set", lambda: world.edit(world.deliberations["q1"], suspend=True))
+    transcript.then("spec.suspend is taken back", lambda: world.edit(world.deliberations["q1"], suspend=False))
+    transcript.then("its new runner comes up", world.start_runners)
+    transcript.then("spec.cancel is set", lambda: world.edit(world.deliberations["q1"], cancel=True))
+    return transcript
+
+
+def council_takes_to_own_runners() -> Transcript:
+    transcript = ready_transcript()
+    world = transcript.world
+    transcript.then("Deliberation q1 is created", lambda: world.create(deliberation()))
+    change = world.councils["architects"]
+    transcript.then("the Council changes to PerDeliberation", lambda: world.edit(change, runner=PER_DELIBERATION))
+    transcript.then("Deliberation q2 is created", lambda: world.create(deliberation("q2")))
+    transcript.then("the runner of q2 comes up", world.start_runners)
+    transcript.then("the warm runner finishes q1", lambda: world.run_to_the_end("q1"))
+    transcript.then("the runner of q2 works to the end", lambda: world.run_to_the_end("q2"))
+    transcript.then("a few seconds pass", lambda: world.pass_time(SETTLED_AFTER_SECONDS))
+    return transcript
+
+
 SCENARIOS = (
+    question_with_its_own_runner,
+    own_runner_fails_and_the_next_one_finishes,
+    own_runner_fails_three_times,
+    own_runner_waits_for_quota,
+    own_runner_of_a_suspended_question,
+    council_takes_to_own_runners,
     happy_path,
     deliberation_before_council,
     kuberay_and_nats_come_late,

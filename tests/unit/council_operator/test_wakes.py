@@ -205,3 +205,9 @@ def test_nodes_are_looked_at_when_their_labels_change_where_gpus_are_divided(wok
     assert woken.take() == [divider]
     woken.wakes.node_changed("MODIFIED", node)
     assert woken.take() == []
+
+
+def test_a_ray_job_wakes_the_deliberation_that_owns_it(woken: Woken) -> None:
+    owners = [{"kind": "Deliberation", "name": "question"}, {"kind": "Deployment", "name": "other"}]
+    woken.wakes.child_changed({"metadata": {"namespace": "default", "name": "d-1-a1", "ownerReferences": owners}})
+    assert woken.take() == [QUESTION]

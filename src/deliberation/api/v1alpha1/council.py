@@ -99,9 +99,39 @@ class Workers(Model):
     ] = 0
 
 
-class Runner(Model):
-    """The warm RayJob whose actors are the seats."""
+class RunnerMode(StrEnum):
+    """How long a RayJob whose actors are the seats lives."""
 
+    WARM = "Warm"
+    PER_DELIBERATION = "PerDeliberation"
+
+
+class Runner(Model):
+    """The RayJob whose actors are the seats."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "self.mode == 'Warm' || !self.dedicated",
+                "dedicated is for a runner of mode Warm: with PerDeliberation nothing is shared; leave it out",
+                field="dedicated",
+            ),
+            Rule(
+                "self.mode == 'Warm' || self.idleSeconds == 0",
+                "idleSeconds is for a runner of mode Warm: with PerDeliberation none is there between questions; "
+                "leave it out",
+                field="idleSeconds",
+            ),
+        )
+    )
+
+    mode: Annotated[
+        RunnerMode,
+        Field(
+            description="Warm: one RayJob waits for questions and works on many; PerDeliberation: each Deliberation "
+            "gets a RayJob of its own, which takes some 20 seconds to start and ends with it"
+        ),
+    ] = RunnerMode.WARM
     dedicated: Annotated[
         bool,
         Field(
@@ -110,7 +140,12 @@ class Runner(Model):
         ),
     ] = False
     max_concurrent_deliberations: Annotated[
-        int, Field(ge=1, le=256, description="Deliberations that the runner works on at a time; others queue")
+        int,
+        Field(
+            ge=1,
+            le=256,
+            description="Deliberations that are worked on at a time, by all who share the runner; others queue",
+        ),
     ] = 8
     workers: Workers = Workers()
     idle_seconds: Annotated[

@@ -123,6 +123,6 @@ class CouncilStatus(StatusModel):
     gpu_plan: GpuPlanStatus | None = None
     """What is missing of the GPUs, absent when nothing is"""
     runner: RunnerStatus | None = None
-    """The runner, as it is"""
+    """The runner, as it is; absent where each Deliberation gets its own"""
     queue: QueueStatus = QueueStatus()
     """Deliberations of this Council, by where they are"""

@@ -43,6 +43,15 @@ class PlaceInQueue(StatusModel):
     """Place in the queue of its Council, 1 being the next; above 2 rounded up to 5, 10, 20, 50, 100 and so on"""
 
 
+class OwnRunner(StatusModel):
+    """The runner of one Deliberation, where its Council has `runner.mode: PerDeliberation`."""
+
+    ray_job: Annotated[str, Field(max_length=47)]
+    """RayJob that runs its seats, or did so last"""
+    attempt: int
+    """How many RayJobs it has had since it was admitted, or went on after a suspension"""
+
+
 class Progress(StatusModel):
     """How far the run is."""
 
@@ -334,6 +343,8 @@ class DeliberationStatus(StatusModel):
     """uid of the Council that took the question"""
     queue: PlaceInQueue | None = None
     """Where it waits; absent before and after that"""
+    runner: OwnRunner | None = None
+    """Its own runner, where its Council keeps none"""
     progress: Progress | None = None
     """How far the run is"""
     strategy: ResolvedStrategy | None = None

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     MODEL_STARTING = "ModelStarting"
     MODEL_UNAVAILABLE = "ModelUnavailable"
     MOVING = "Moving"
+    NOT_ASKED = "NotAsked"
     NO_BALLOTS = "NoBallots"
     NO_QUORUM = "NoQuorum"
     NO_SYNTHESIS = "NoSynthesis"

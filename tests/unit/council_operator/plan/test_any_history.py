@@ -10,8 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from council_operator.plan import council as council_plan
 from council_operator.plan import deliberation as deliberation_plan
+from council_operator.plan import health
 from council_operator.plan.actions import Action, Apply, EnsureTaskConsumer
 from council_operator.plan.deliberation import is_finished
+from council_operator.plan.health import RunnerState
 from council_operator.render import labels
 from deliberation.api.v1alpha1.council_status import CouncilStatus
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
@@ -30,6 +32,8 @@ SPECS = st.sampled_from(
         council_spec(ENDPOINT),
         council_spec(SIMULATED, {**VLLM, "name": "second"}, runner={"maxConcurrentDeliberations": 2}),
         council_spec({**VLLM, "dedicated": True}, runner={"dedicated": True}),
+        council_spec(SIMULATED, runner={"mode": "PerDeliberation"}),
+        council_spec(ENDPOINT, runner={"mode": "PerDeliberation"}),
         {**council_spec(), "members": [{"name": "dev", "role": "Developer", "modelRef": "nobody"}]},
     ]
 )
@@ -70,6 +74,16 @@ class AnyHistory(RuleBasedStateMachine):
     def cancel(self, name: str) -> None:
         if name in self.world.deliberations:
             self.world.edit(self.world.deliberations[name], cancel=True)
+
+    @rule(name=QUESTIONS, suspend=st.booleans())
+    def suspend_or_resume(self, name: str, *, suspend: bool) -> None:
+        if name in self.world.deliberations:
+            self.world.edit(self.world.deliberations[name], suspend=suspend)
+
+    @rule(name=QUESTIONS)
+    def somebody_deletes_its_ray_job(self, name: str) -> None:
+        if name in self.world.deliberations:
+            self.world.delete_own_runner(name)
 
     @rule(name=QUESTIONS)
     def delete_a_deliberation(self, name: str) -> None:
@@ -135,8 +149,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     @invariant()
     def every_child_carries_our_labels_and_a_living_owner(self) -> None:
-        alive = {body["metadata"]["uid"] for body in self.world.councils.values()}
-        for body in self.world.children.values():
+        world = self.world
+        alive = {body["metadata"]["uid"] for body in (*world.councils.values(), *world.deliberations.values())}
+        for body in world.children.values():
             metadata = body["metadata"]
             assert metadata["labels"][labels.MANAGED_BY_LABEL] == labels.MANAGER
             owners = {owner["uid"] for owner in metadata["ownerReferences"]}
@@ -149,6 +164,12 @@ class AnyHistory(RuleBasedStateMachine):
             if is_finished(body):
                 status = _without_generations(body["status"])
                 assert self.finished.setdefault(body["metadata"]["uid"], status) == status
+
+    @invariant()
+    def at_most_one_ray_job_works_on_a_question(self) -> None:
+        for name in self.world.deliberations:
+            states = [health.read_runner(body) for body in self.world.own_ray_jobs(name)]
+            assert sum(state is not RunnerState.ENDED for state in states) <= 1
 
     @invariant()
     def a_transition_time_changes_with_its_status_only(self) -> None:
@@ -182,6 +203,8 @@ class AnyHistory(RuleBasedStateMachine):
                 world.edit(world.councils[name], **council_spec(), runner={})
             else:
                 world.create(council(name=name, uid=f"uid-{next(self.serial)}"))
+        for body in world.deliberations.values():
+            world.edit(body, suspend=False)
         for _ in range(3):
             world.pass_time(130)
             world.settle(SETTLING_PASSES)
@@ -200,6 +223,7 @@ class AnyHistory(RuleBasedStateMachine):
         for name in list(world.councils):
             world.delete_council(name)
         assert (world.deliberations, world.tasks, world.ledgers, world.children) == ({}, {}, {}, {})
+        assert not [runner for runner in world.consumers if runner.startswith("d-")]
 
 
 def _is_assurance(action: Action) -> bool:

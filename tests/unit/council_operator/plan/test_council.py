@@ -8,7 +8,7 @@ from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import ProbeResult
 from fakes.bodies import ENDPOINT, SIMULATED, VLLM, council, council_spec, deliberation
-from fakes.fake_world import FakeWorld
+from fakes.fake_world import FakeWorld, conditions_of
 
 Body = dict[str, Any]
 
@@ -360,3 +360,66 @@ def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
     assert len([name for kind, name in world.children if kind == "Deployment"]) == 1
     assert len([name for kind, name in world.children if kind == "Service"]) == 1
     assert not [name for kind, name in world.children if kind == "PodDisruptionBudget"]
+
+
+def own_runner_world(*models: Body) -> FakeWorld:
+    """Return a world with a Council that keeps no runner, with all that it needs up."""
+    world = FakeWorld()
+    world.create(council(council_spec(*models, runner={"mode": "PerDeliberation"})))
+    world.settle()
+    world.bring_up()
+    world.settle()
+    return world
+
+
+def test_a_council_whose_questions_bring_their_runner_keeps_none_and_is_ready() -> None:
+    world = own_runner_world()
+    assert not [key for key in world.children if key[0] == "RayJob"]
+    assert not world.consumers
+    status = world.councils["architects"]["status"]
+    found = {one["type"]: one for one in status["conditions"]}
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("True", "Ready")
+    assert found["RunnerReady"]["status"] == "True"
+    assert "a runner of its own" in found["RunnerReady"]["message"]
+    assert (status["seatCount"], status["modelCount"]) == ("3/3", "1/1")
+    assert "runner" not in status
+
+
+def test_an_endpoint_that_nobody_asks_keeps_no_council_from_being_ready_and_is_not_said_to_answer() -> None:
+    status = own_runner_world(ENDPOINT).councils["architects"]["status"]
+    found = {one["type"]: one for one in status["conditions"]}
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("True", "Ready")
+    assert (found["ModelsAvailable"]["status"], found["ModelsAvailable"]["reason"]) == ("True", "NotAsked")
+    assert status["modelCount"] == "0/1"
+    assert "not asked before a Deliberation's own runner does" in status["models"][0]["message"]
+
+
+def test_without_kuberay_no_question_could_bring_its_runner() -> None:
+    world = own_runner_world()
+    world.kuberay_installed = False
+    world.settle()
+    assert conditions_of(world.councils["architects"])["Ready"] == ("False", "KubeRayNotInstalled")
+
+
+def test_a_council_that_comes_to_keep_no_runner_lets_go_of_its_warm_one_in_a_quiet_moment() -> None:
+    world = FakeWorld()
+    world.create(council())
+    world.settle()
+    world.bring_up()
+    world.settle()
+    world.edit(world.councils["architects"], runner={"mode": "PerDeliberation"})
+    world.settle()
+    assert [key for key in world.children if key[0] == "RayJob"]
+    world.come_to_rest()
+    assert not [key for key in world.children if key[0] == "RayJob"]
+
+
+def test_a_council_that_comes_to_keep_a_runner_starts_one_and_leaves_the_others_alone() -> None:
+    world = own_runner_world()
+    world.create(deliberation())
+    world.settle()
+    (own,) = [name for kind, name in world.children if kind == "RayJob"]
+    world.edit(world.councils["architects"], runner={})
+    world.settle()
+    assert own in {name for kind, name in world.children if kind == "RayJob"}
+    assert len([key for key in world.children if key[0] == "RayJob"]) == 2

@@ -209,3 +209,17 @@ def test_who_waits_for_a_council_has_a_start_and_has_had_no_turn() -> None:
     assert admitted_ms(body) == 7000
     del body["status"]["startTime"]
     assert admitted_ms(body) == 0
+
+
+def test_whose_runner_waits_for_its_quota_keeps_its_place_unless_it_is_stopped() -> None:
+    held = {"conditions": [{"type": "Admitted", "status": "False", "reason": "RunnerSuspended"}]}
+    assert read_stand({**deliberation(), "status": held}) is Stand.ADMITTED
+    assert read_stand({**deliberation(suspend=True), "status": held}) is Stand.ASIDE
+    assert read_stand({**deliberation(cancel=True), "status": held}) is Stand.ASIDE
+
+
+def test_councils_that_keep_no_runner_share_no_places() -> None:
+    spec = council_spec(runner={"mode": "PerDeliberation", "maxConcurrentDeliberations": 2})
+    terms = [read_terms(ready_council(spec, name), SETTINGS) for name in ("red", "blue")]
+    assert [one.places for one in terms if one] == [2, 2]
+    assert len({one.runner for one in terms if one}) == 2

@@ -1,5 +1,5 @@
 from council_operator.render import labels
-from fakes.bodies import council
+from fakes.bodies import council, deliberation
 
 
 def test_owner_references_let_councils_share_and_go_in_any_order() -> None:
@@ -37,3 +37,10 @@ def test_the_spec_digest_changes_with_the_content() -> None:
 def test_a_child_without_owners_or_annotations_is_nobodys() -> None:
     assert not labels.is_owned_by({"metadata": {"name": "x"}}, "u1")
     assert labels.annotation({"metadata": {"name": "x"}}, labels.SPEC_DIGEST) is None
+
+
+def test_a_deliberation_owns_what_it_alone_needs() -> None:
+    owner = labels.owner_reference(deliberation("q1"))
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("Deliberation", "q1", "uid-q1")
+    assert labels.field_manager(deliberation("q1")) == "deliberation-uid-q1"
+    assert labels.deliberation_selector("uid-q1") == "councils.dev/deliberation=uid-q1"

@@ -1,5 +1,7 @@
 import re
+from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +35,18 @@ def test_the_digest_is_sha256_of_canonical_json() -> None:
 
 def test_a_server_is_reached_through_its_service() -> None:
     assert names.server_url("model-1", "team-a") == "http://model-1.team-a.svc:8000/v1"
+
+
+@given(st.uuids(version=4), st.integers(0, 9), st.integers(1, 3))
+def test_a_ray_job_tells_whose_it_is_and_which(uid: UUID, resumed: int, number: int) -> None:
+    runner = names.own_runner_name(str(uid), resumed)
+    ray_job = names.attempt_name(runner, number)
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", ray_job)
+    assert len(ray_job) <= 47
+    assert names.find_attempt(runner, ray_job) == number
+    assert names.find_attempt(names.own_runner_name(str(uid), resumed + 1), ray_job) is None
+
+
+@pytest.mark.parametrize("other", ["d-0123456789", "d-0123456789-a", "d-0123456789-ax", "runner-0123456789", ""])
+def test_a_name_of_another_kind_is_no_attempt(other: str) -> None:
+    assert names.find_attempt("d-0123456789", other) is None

@@ -2,8 +2,9 @@ import json
 from typing import Any
 
 from council_operator.render import rayjob
+from council_operator.render.rayjob import Outfit
 from deliberation.api.v1alpha1.council import Runner
-from fakes.bodies import SETTINGS, council
+from fakes.bodies import SETTINGS, council, deliberation
 from fakes.pod_security import violations
 
 Body = dict[str, Any]
@@ -12,7 +13,7 @@ Body = dict[str, Any]
 def rendered(**runner: Any) -> Body:
     declared = Runner.model_validate(runner)
     mounted = rayjob.Mounted(secrets=("llm-key", "other"), ca_bundles=("company",))
-    return rayjob.render_ray_job("runner-1", "runner-image", mounted, declared, council(), SETTINGS)
+    return rayjob.render_ray_job("runner-1", Outfit("runner-image", mounted, declared), council(), SETTINGS)
 
 
 BODY = rendered()
@@ -107,7 +108,7 @@ def test_labels_for_kueue_are_the_councils_and_its_suspension_is_not_ours() -> N
         "kueue.x-k8s.io/other": "x",
         "app": "mine",
     }
-    body = rayjob.render_ray_job("runner-1", "runner-image", rayjob.Mounted(), Runner(), owner, SETTINGS)
+    body = rayjob.render_ray_job("runner-1", Outfit("runner-image", rayjob.Mounted(), Runner()), owner, SETTINGS)
     theirs = {name: value for name, value in body["metadata"]["labels"].items() if "kueue" in name or name == "app"}
     assert theirs == {"kueue.x-k8s.io/queue-name": "team", "kueue.x-k8s.io/priority-class": "high"}
     assert "suspend" not in body["spec"]
@@ -116,9 +117,66 @@ def test_labels_for_kueue_are_the_councils_and_its_suspension_is_not_ours() -> N
 
 def test_a_sleeping_runner_is_suspended_and_says_by_whom() -> None:
     asleep, awake = (
-        rayjob.render_ray_job("r", "image", rayjob.Mounted(), Runner(), council(), SETTINGS, is_asleep=is_asleep)
+        rayjob.render_ray_job(
+            "r", Outfit("image", rayjob.Mounted(), Runner()), council(), SETTINGS, is_asleep=is_asleep
+        )
         for is_asleep in (True, False)
     )
     assert asleep["spec"].pop("suspend") is True
     assert asleep["spec"] == awake["spec"]
     assert [one["metadata"]["annotations"]["councils.dev/asleep"] for one in (asleep, awake)] == ["true", "false"]
+
+
+ATTEMPT = rayjob.render_attempt(
+    "d-0123456789",
+    2,
+    Outfit("runner-image", rayjob.Mounted(secrets=("llm-key",)), Runner()),
+    council(),
+    deliberation(timeoutSeconds=900),
+    SETTINGS,
+)
+
+
+def test_an_attempt_is_bounded_by_its_question_and_leaves_no_cluster() -> None:
+    spec = ATTEMPT["spec"]
+    assert ATTEMPT["metadata"]["name"] == "d-0123456789-a2"
+    assert (spec["activeDeadlineSeconds"], spec["preRunningDeadlineSeconds"]) == (900 + 180, 300)
+    assert (spec["shutdownAfterJobFinishes"], spec["backoffLimit"], spec["submissionMode"]) == (True, 0, "HTTPMode")
+    assert "suspend" not in spec
+    assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+
+
+def test_an_attempt_goes_with_its_question_and_is_found_by_it() -> None:
+    metadata = ATTEMPT["metadata"]
+    (owner,) = metadata["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Deliberation", "uid-q1")
+    pod = ATTEMPT["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["metadata"]["labels"]
+    for found in (metadata["labels"], pod):
+        assert found["councils.dev/deliberation"] == "uid-q1"
+        assert found["app.kubernetes.io/instance"] == "d-0123456789-a2"
+        assert found["app.kubernetes.io/component"] == "runner"
+
+
+def test_an_attempt_is_given_ids_and_neither_question_nor_secret() -> None:
+    text = json.dumps(ATTEMPT)
+    assert "Which database?" not in text
+    assert SETTINGS.bus_password not in text
+    container = ATTEMPT["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert (environment["COUNCIL_RUNNER"], environment["COUNCIL_ONE_TASK"]) == ("d-0123456789", "true")
+    warm = {one["name"]: one["value"] for one in CONTAINER["env"]}
+    assert environment.keys() - warm.keys() == {"COUNCIL_ONE_TASK"}
+
+
+def test_an_attempt_asks_kueue_for_quota_as_its_council_says() -> None:
+    asking = council()
+    asking["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": "team", "app": "mine"}
+    outfit = Outfit("image", rayjob.Mounted(), Runner())
+    body = rayjob.render_attempt("d-0123456789", 1, outfit, asking, deliberation(), SETTINGS)
+    assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
+    assert "app" not in body["metadata"]["labels"]
+
+
+def test_the_pods_of_an_attempt_are_as_confined_as_all_others() -> None:
+    template = ATTEMPT["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
+    assert violations(template["spec"]) == []

@@ -12,7 +12,8 @@ Body = dict[str, Any]
 
 def cluster_of(least: int, most: int) -> Body:
     runner = Runner.model_validate({"workers": {"min": least, "max": most}})
-    body = rayjob.render_ray_job("runner-1", "image", rayjob.Mounted(secrets=("llm-key",)), runner, council(), SETTINGS)
+    outfit = rayjob.Outfit("image", rayjob.Mounted(secrets=("llm-key",)), runner)
+    body = rayjob.render_ray_job("runner-1", outfit, council(), SETTINGS)
     cluster: Body = body["spec"]["rayClusterSpec"]
     return cluster
 

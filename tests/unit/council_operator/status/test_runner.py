@@ -22,7 +22,10 @@ def world_of(*, is_up: bool = True) -> FakeWorld:
 
 
 def summary(world: FakeWorld) -> tuple[RunnerStatus, Finding]:
-    return summarise_runner(world.observe_council("architects"), build_roster(world.councils["architects"], SETTINGS))
+    roster = build_roster(world.councils["architects"], SETTINGS)
+    status, finding = summarise_runner(world.observe_council("architects"), roster)
+    assert status is not None
+    return status, finding
 
 
 def test_a_runner_that_runs_and_beats_is_ready() -> None:

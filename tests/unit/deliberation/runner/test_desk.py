@@ -14,7 +14,7 @@ from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
 from deliberation.protocol.messages import Outcome, Stage, Suspend, Task
-from deliberation.runner.desk import PROGRESS_MS, Desk
+from deliberation.runner.desk import PROGRESS_MS, UNASKED_MS, Desk
 from deliberation.runner.driver import Driver
 from deliberation.runner.persist import run_of
 from fakes.fake_clock import FakeClock, settle
@@ -235,3 +235,76 @@ async def test_while_a_task_is_in_work_the_bus_is_told_even_if_it_was_away(monke
     assert len(told) == 3
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def once(bus: MemoryBus, seats: FakeSeats, clock: FakeClock | None = None) -> Desk:
+    return Desk("team", RUNNER, bus, seats, clock or FakeClock(), 1)
+
+
+async def test_a_runner_of_one_task_ends_when_that_is_acknowledged() -> None:
+    bus = await build_bus(ack_wait_seconds=0)
+    task = build_task()
+    await publish(bus, task)
+    async with asyncio.timeout(10):
+        await once(bus, FakeSeats(bus)).run_once()
+    assert (await read(bus, task)).verdict
+    assert await is_done(bus)
+
+
+async def test_a_runner_of_one_task_ends_when_that_is_suspended() -> None:
+    bus = await build_bus()
+    task = build_task()
+    await publish(bus, task)
+    await bus.publish_entry(run_of(task), Suspend())
+    seats = FakeSeats(bus)
+    async with asyncio.timeout(10):
+        await once(bus, seats).run_once()
+    assert not seats.calls
+    assert await is_done(bus)
+
+
+async def test_a_runner_of_one_task_takes_it_again_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliberation.runner.desk.RETRY_MS", 0)
+    bus = await build_bus()
+
+    class SeatsThatBreakOnce(FakeSeats):
+        def convene(self, task: Task) -> None:
+            super().convene(task)
+            if len(self.convened) == 1:
+                raise RuntimeError
+
+    seats = SeatsThatBreakOnce(bus)
+    task = build_task()
+    await publish(bus, task)
+    async with asyncio.timeout(10):
+        await once(bus, seats).run_once()
+    assert len(seats.convened) == 2
+    assert (await read(bus, task)).verdict
+
+
+async def test_a_runner_of_one_task_for_which_there_is_none_ends_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one has seen it off, and was lost before it could end."""
+    monkeypatch.setattr("deliberation.runner.desk.TAKE_SECONDS", 0.01)
+    bus, clock = await build_bus(), FakeClock()
+    running = asyncio.create_task(once(bus, FakeSeats(bus), clock).run_once())
+    await clock.advance(UNASKED_MS - 1)
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    await clock.advance(1)
+    async with asyncio.timeout(10):
+        await running
+
+
+async def test_a_runner_of_one_task_that_is_ended_gives_it_back() -> None:
+    bus = await build_bus()
+    seats = FakeSeats(bus)
+    seats.pass_on.clear()
+    await publish(bus, build_task())
+    running = asyncio.create_task(once(bus, seats).run_once())
+    await settle()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sorted(seats.cancelled) == sorted(seats.calls)
+    delivery = await bus.take_task("team", RUNNER, 5)
+    assert delivery is not None
+    assert delivery.redelivered == 1

@@ -49,3 +49,8 @@ def test_room_for_seats_is_counted_only_where_it_is_told() -> None:
     assert read_settings({**ENVIRONMENT, "COUNCIL_SEATS_WITH_ROOM": "48"}).seats_with_room == 48
     with pytest.raises(SettingsError, match="COUNCIL_SEATS_WITH_ROOM"):
         read_settings({**ENVIRONMENT, "COUNCIL_SEATS_WITH_ROOM": "some"})
+
+
+def test_a_runner_of_one_task_is_told_so() -> None:
+    assert not read_settings(ENVIRONMENT).one_task
+    assert read_settings({**ENVIRONMENT, "COUNCIL_ONE_TASK": "true"}).one_task
