@@ -249,7 +249,8 @@ class DeliberationSpec(Model):
             ge=1,
             le=86_400,
             description="Time from admission to the result, less the time that it waited for a Council that sleeps or "
-            "is not ready; the waiting for its turn, or for a Council that does not exist yet, does not count",
+            "is not ready; the start of a runner of its own counts; the waiting for its turn, or for a Council that "
+            "does not exist yet, does not",
         ),
     ] = DEFAULT_TIMEOUT_SECONDS
     priority: Annotated[
