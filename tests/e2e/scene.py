@@ -173,12 +173,16 @@ def _helm(cluster: Kubectl) -> list[str]:
 
 @contextmanager
 def fresh_namespace(cluster: Kubectl) -> Iterator[Kubectl]:
-    """Make a namespace; remove it in the end with all that is in it, Deliberations before their Councils."""
+    """Make a namespace; remove it in the end with all that is in it, Deliberations before their Councils.
+
+    Pods are waited for first: a namespace that has one with a long grace period looks again after half of that.
+    """
     kubectl = cluster.within(f"e2e-{uuid4().hex[:8]}")
     cluster.run("create", "namespace", kubectl.namespace)
     yield kubectl
     for resource in ("deliberations", "councils"):
         kubectl.run("delete", resource, "--all", "--wait", "--timeout=180s", seconds=190)
+    await_gone(kubectl, "pods", "--all", seconds=300)
     cluster.delete("namespaces", kubectl.namespace, seconds=300)
 
 

@@ -34,9 +34,8 @@ def test_replicas_are_added_share_the_work_and_none_of_it_is_lost_when_one_is_ki
     namespace.wait_for("councils", "pair", counts(2, 2), seconds=FAULT_SECONDS, what="with two replicas")
     assert server_of(namespace, "pair") == server
     assert first in pods_of(namespace, server), "the server that ran was restarted"
-    budget = namespace.find("poddisruptionbudgets", f"{server}-each")
-    assert budget
-    assert budget["spec"]["maxUnavailable"] == 1
+    spared = "jsonpath={.status.disruptionsAllowed}=1"
+    namespace.run("wait", f"poddisruptionbudget/{server}-each", f"--for={spared}", f"--timeout={FAULT_SECONDS}s")
 
     vote: Body = {"answer": {"type": "Boolean"}, "strategy": {"type": "Vote"}}
     namespace.apply(deliberation("few", "pair", **vote))
