@@ -9,10 +9,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -124,15 +124,14 @@ def strike_once(
 ) -> Batch:
     """Return how a batch ended that was struck at a random moment of its middle."""
     fault = FAULTS[name]
-
-    def strike(note_strike: Callable[[], None]) -> None:
-        try:
-            fault.strike(Target(kubectl, containers, dice, note_strike))
-        except NoContainerError as error:
-            raise SystemExit(f"{name}: {error}") from None
-
+    target = partial(Target, kubectl, containers, dice)
     after = dice.uniform(*WHEN) * undisturbed.seconds
-    batch = batches.run(kubectl, prefix, len(undisturbed.bodies), after=after, strike=strike)
+    try:
+        fault.prepare(target(lambda: None))
+        number = len(undisturbed.bodies)
+        batch = batches.run(kubectl, prefix, number, after=after, strike=lambda note: fault.strike(target(note)))
+    except NoContainerError as error:
+        raise SystemExit(f"{name}: {error}") from None
     return replace(batch, struck=name)
 
 

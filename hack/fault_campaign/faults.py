@@ -16,6 +16,10 @@ COMPONENT = "app.kubernetes.io/component"
 CUT_SECONDS = (3.0, 12.0)
 """Shortest and longest time for which a network stays cut."""
 
+SEATED_SECONDS = 60
+PAUSE_SECONDS = 3.0
+"""Until Ray has started an actor again, wherever there is room."""
+
 OF_ONE_SEAT = 2
 """Calls that a seat can have in flight for one Deliberation: two ballots."""
 
@@ -61,6 +65,7 @@ class Fault:
         most_asked: how many may be asked for again. That is more where the driver is lost: the next one cannot know
             which calls of the stage a seat has begun, and a seat that has begun one does not begin it again.
         strike: returns when it is over.
+        prepare: done before the questions are asked.
     """
 
     what: str
@@ -68,6 +73,7 @@ class Fault:
     most: int
     most_asked: int
     strike: Callable[[Target], None]
+    prepare: Callable[[Target], None] = lambda _: None
 
 
 Where = Callable[[Target], tuple[str, str]]
@@ -119,23 +125,39 @@ def kill_pod(where: Where) -> Callable[[Target], None]:
     return strike
 
 
-def kill_process(pattern: str, *, everywhere: bool = False) -> Callable[[Target], None]:
-    """Return the strike that kills one process of the runner: of the head, or of any node of its Ray cluster."""
+def kill_process(pattern: str, where: Where) -> Callable[[Target], None]:
+    """Return the strike that kills one process in one of the pods."""
 
     def strike(target: Target) -> None:
-        namespace, selector = target.kubectl.namespace, NODE_TYPE if everywhere else f"{NODE_TYPE}=head"
-        found = [
-            (pod["metadata"]["name"], process)
-            for pod in target.pods(namespace, selector)
-            for process in _processes(target.kubectl, pod["metadata"]["name"], pattern)
-        ]
+        found = _find_processes(target, where, pattern)
         if not found:
-            raise NoContainerError(f"no process {pattern} runs in namespace {namespace}")
+            raise NoContainerError(f"no process {pattern} runs in namespace {target.kubectl.namespace}")
         name, process = target.dice.choice(found)
         target.kubectl.run("exec", name, "--", "kill", "-9", process)
         target.note_strike()
 
     return strike
+
+
+def seat_a_worker(target: Target) -> None:
+    """Have a seat on a worker: those of a cluster whose workers came late are all on the head.
+
+    Raises:
+        NoContainerError: none goes there.
+    """
+    until = time.monotonic() + SEATED_SECONDS
+    while not _find_processes(target, worker, SEAT):
+        if time.monotonic() > until:
+            raise NoContainerError("no seat goes to a worker")
+        for pod, process in _find_processes(target, head, SEAT):
+            target.kubectl.run("exec", pod, "--", "kill", "-9", process)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _find_processes(target: Target, where: Where, pattern: str) -> list[tuple[str, str]]:
+    """Return the pod and the id of each process with such a command line."""
+    names = [pod["metadata"]["name"] for pod in target.pods(*where(target))]
+    return [(name, process) for name in names for process in _processes(target.kubectl, name, pattern)]
 
 
 def _processes(kubectl: Kubectl, pod: str, pattern: str) -> list[str]:
@@ -176,22 +198,31 @@ def _cut(target: Target, pod: Body, addresses: Sequence[str]) -> None:
 
 
 FAULTS = {
-    "seat": Fault(
-        "kill -9 of a seat's actor", "its calls", OF_ONE_SEAT, OF_ONE_SEAT, kill_process(SEAT, everywhere=True)
-    ),
-    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", 0, OF_ALL, kill_process(DRIVER)),
+    "seat": Fault("kill -9 of a seat's actor", "its calls", OF_ONE_SEAT, OF_ONE_SEAT, kill_process(SEAT, runner)),
+    "driver": Fault("kill -9 of the driver", "nothing: the seats go on", 0, OF_ALL, kill_process(DRIVER, head)),
     "job": Fault(
-        "kill -9 of the Ray job, driver and all", "all calls: a new cluster", OF_ALL, OF_ALL, kill_process(SUPERVISOR)
+        "kill -9 of the Ray job, driver and all",
+        "all calls: a new cluster",
+        OF_ALL,
+        OF_ALL,
+        kill_process(SUPERVISOR, head),
     ),
     "head": Fault("kill -9 of the head pod", "all calls", OF_ALL, OF_ALL, kill_pod(head)),
-    "worker": Fault("kill -9 of a worker pod", "the calls of its seats", OF_ALL, OF_ALL, kill_pod(worker)),
+    "worker": Fault(
+        "kill -9 of a worker pod", "the calls of its seats", OF_ALL, OF_ALL, kill_pod(worker), seat_a_worker
+    ),
     "nats": Fault("kill -9 of the NATS pod, its volume kept", "nothing", 0, 0, kill_pod(nats)),
     "operator": Fault("kill -9 of the operator's pod", "nothing", 0, 0, kill_pod(operator)),
     "model": Fault("kill -9 of the model's pod", "all calls", OF_ALL, OF_ALL, kill_pod(model)),
     "cut-runner-nats": Fault("network cut between runner and NATS", "nothing", 0, 0, cut(nats, runner)),
     "cut-runner-model": Fault("network cut between runner and model", "all calls", OF_ALL, OF_ALL, cut(model, runner)),
     "cut-head-worker": Fault(
-        "network cut between head and worker", "the calls of its seats", OF_ALL, OF_ALL, cut(worker, head)
+        "network cut between head and worker",
+        "the calls of its seats",
+        OF_ALL,
+        OF_ALL,
+        cut(worker, head),
+        seat_a_worker,
     ),
     "cut-operator-nats": Fault("network cut between operator and NATS", "nothing", 0, 0, cut(nats, operator)),
     "cut-operator-api": Fault(
@@ -201,9 +232,6 @@ FAULTS = {
     "cut-kuberay-api": Fault(
         "network cut between KubeRay and the API server", "nothing", 0, 0, cut_off_api_server(kuberay)
     ),
-    "cut-head-api": Fault(
-        "network cut between the autoscaler and the API server", "nothing", 0, 0, cut_off_api_server(head)
-    ),
 }
 
-NEEDS_WORKERS = frozenset({"worker", "cut-head-worker", "cut-head-api"})
+NEEDS_WORKERS = frozenset({"worker", "cut-head-worker"})
