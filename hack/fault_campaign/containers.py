@@ -4,6 +4,7 @@ From inside, a container cannot kill its own process 1, and `kubectl delete --fo
 that runs out of memory sends SIGKILL from outside.
 """
 
+import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from clusters.record import Cluster
 from demonstration.kubectl import Body
 
 COMMAND_SECONDS = 60
-_CONTAINERS = ("ctr", "--namespace", "k8s.io", "tasks")
+_CONTAINERS = ("ctr", "--namespace", "k8s.io", "containers")
+_TASKS = ("ctr", "--namespace", "k8s.io", "tasks")
+_SANDBOX = "io.kubernetes.cri.sandbox-id"
 _SCHEME = "containerd://"
 
 
@@ -53,7 +56,7 @@ class Containers:
         Raises:
             NoContainerError: it does not run.
         """
-        self._on_node_of(pod, *_CONTAINERS, "kill", "--signal", "SIGKILL", container_of(pod))
+        self._on_node_of(pod, *_TASKS, "kill", "--signal", "SIGKILL", container_of(pod))
 
     @contextmanager
     def cut(self, pod: Body, addresses: Sequence[str]) -> Iterator[None]:
@@ -73,12 +76,14 @@ class Containers:
                 self._on_node_of(pod, *enter, "-D", *rule, "-j", "DROP")
 
     def _process_of(self, pod: Body) -> int:
-        found = container_of(pod)
-        for line in self._on_node_of(pod, *_CONTAINERS, "list").splitlines():
+        """Return the process that holds the pod's network: it lives on when a container ends and is started again."""
+        told = self._on_node_of(pod, *_CONTAINERS, "info", container_of(pod))
+        sandbox = json.loads(told)["Spec"]["annotations"][_SANDBOX]
+        for line in self._on_node_of(pod, *_TASKS, "list").splitlines():
             name, process, *_ = line.split()
-            if name == found:
+            if name == sandbox:
                 return int(process)
-        raise NoContainerError(f"pod {pod['metadata']['name']} has no running container")
+        raise NoContainerError(f"pod {pod['metadata']['name']} has no running sandbox")
 
     def _on_node_of(self, pod: Body, *command: str) -> str:
         provider = self.clusters.provider(self.cluster.provider)
