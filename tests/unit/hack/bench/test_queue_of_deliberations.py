@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bench.queue_of_deliberations import Journal, council, question
+from bench.queue_of_deliberations import Journal, council, question, read_turn
+from bench.turns import Turn
 from deliberation.api.v1alpha1.council import CouncilSpec
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 
@@ -50,3 +51,8 @@ def test_what_is_asked_is_valid(*, is_suspended: bool) -> None:
     asked = CouncilSpec.model_validate(council("queue", 15, 100, is_suspended=is_suspended)["spec"])
     assert (asked.suspend, asked.members[0].seats) == (is_suspended, 15)
     assert DeliberationSpec.model_validate(question("q", "queue", 10)["spec"]).priority == 10
+
+
+def test_a_turn_is_what_the_status_says() -> None:
+    status = {"startTime": "1970-01-01T00:01:00Z", "completionTime": "1970-01-01T00:01:02Z"}
+    assert read_turn(10, status) == Turn(10, 60, 62)
