@@ -6,7 +6,7 @@ logarithm of a line's length, so that thousands may wait.
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from council_operator.plan.turns import (
     write_ticket,
 )
 from deliberation.api.v1alpha1.deliberation_status import Phase
+from deliberation.protocol.messages import Heartbeat
 
 Body = dict[str, Any]
 Newcomer = tuple[str, str]
@@ -59,12 +60,19 @@ class _Entry:
 class _Line:
     """One Council's line, as it is kept. `terms` is None while there is no Council that can be carried out."""
 
+    uid: str = ""
     terms: Terms | None = None
     waiting: list[Ticket] = field(default_factory=list)
     newcomers: list[Newcomer] = field(default_factory=list)
     running: int = 0
     untaken: int = 0
     last_turn_ms: int = 0
+
+    def offer(self, strained: frozenset[str]) -> Sequence[Ticket]:
+        """Return those who may begin if there are places. Where models keep calls waiting, that is one at a time."""
+        if self.terms is None or not self.terms.is_open:
+            return ()
+        return self.waiting[: max(0, 1 - self.running)] if self.uid in strained else self.waiting
 
 
 class Queues:
@@ -81,6 +89,7 @@ class Queues:
         self._entries: dict[Key, _Entry] = {}
         self._lines: dict[Key, _Line] = defaultdict(_Line)
         self._sharers: dict[tuple[str, str], set[Key]] = defaultdict(set)
+        self._strained: dict[tuple[str, str], frozenset[str]] = {}
         self._called: dict[tuple[str, str], set[Key]] = {}
         self._is_open = False
 
@@ -95,6 +104,7 @@ class Queues:
         """Take a Council's terms over; None when it is gone."""
         line = self._lines[key]
         before, line.terms = line.terms, read_terms(body, self._settings) if body else None
+        line.uid = body["metadata"]["uid"] if body else ""
         if before == line.terms:
             return
         for terms in (before, line.terms):
@@ -104,6 +114,13 @@ class Queues:
             self._sharers[key.namespace, line.terms.runner].add(key)
         for runner in {terms.runner for terms in (before, line.terms) if terms}:
             self._call(key.namespace, runner)
+
+    def runner_beat(self, namespace: str, heartbeat: Heartbeat) -> None:
+        """Let no more begin of Councils whose models keep calls waiting: there priority would not count."""
+        strained = frozenset(heartbeat.strained)
+        if strained != self._strained.get((namespace, heartbeat.runner), frozenset()):
+            self._strained[namespace, heartbeat.runner] = strained
+            self._call(namespace, heartbeat.runner)
 
     def deliberation_changed(self, key: Key, body: Body) -> None:
         """Move a Deliberation to where it stands by its own account."""
@@ -280,10 +297,8 @@ class Queues:
         """Return everybody whose turn it is at a runner. A Council that is not ready takes up places, but no turn."""
         lines = {council.name: self._lines[council] for council in self._sharers[namespace, runner]}
         places = max((line.terms.places for line in lines.values() if line.terms), default=0)
-        offered = (
-            Line(name, line.waiting if line.terms and line.terms.is_open else (), line.running, line.last_turn_ms)
-            for name, line in lines.items()
-        )
+        strained = self._strained.get((namespace, runner), frozenset())
+        offered = (Line(name, line.offer(strained), line.running, line.last_turn_ms) for name, line in lines.items())
         return [Key("Deliberation", namespace, ticket.name) for _, ticket in choose(offered, places)]
 
 

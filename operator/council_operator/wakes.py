@@ -148,6 +148,7 @@ class Wakes:
         """Look at the namespace's Councils when a runner shows up again or its seats changed."""
         known, age = self.heartbeat_of(namespace, heartbeat.runner)
         self._heartbeats[(namespace, heartbeat.runner)] = (heartbeat, self._monotonic())
+        self.queues.runner_beat(namespace, heartbeat)
         if known is None or known.seats != heartbeat.seats or (age or 0) > Heartbeat.SILENT_AFTER_SECONDS:
             for council in self._councils[namespace]:
                 self._wake(council)

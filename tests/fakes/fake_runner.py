@@ -52,6 +52,7 @@ class FakeRunner:
         self.namespace = namespace
         self.runner = runner
         self.seats: dict[str, int] = {}
+        self._strained: tuple[str, ...] = ()
         self.probe_results: dict[str, ProbeResult] = {}
         self._probes: Subscription | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -101,11 +102,20 @@ class FakeRunner:
                     await self.bus.publish_entry(run, verdict)
                     return
 
+    async def strain(self, *councils: str) -> None:
+        """Say from now on that models of these Councils, by uid, keep calls waiting."""
+        self._strained = councils
+        await self._beat_once()
+
     async def _beat(self) -> None:
         while True:
             with suppress(BusUnavailableError):
-                await self.bus.beat(self.namespace, Heartbeat(runner=self.runner, running=0, seats=self.seats))
+                await self._beat_once()
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _beat_once(self) -> None:
+        heartbeat = Heartbeat(runner=self.runner, running=0, seats=self.seats, strained=self._strained)
+        await self.bus.beat(self.namespace, heartbeat)
 
     async def _answer_probe(self, request: ProbeRequest) -> ProbeReply:
         results = (self.probe_results.get(model.name, ProbeResult(name=model.name)) for model in request.models)

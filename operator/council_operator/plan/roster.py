@@ -198,6 +198,7 @@ def _address(model: CouncilModel, server: Server | None, namespace: str) -> Mode
         model_name=model.vllm.model if model.vllm else simulated.MODEL_NAME,
         api_key_file=f"{names.MODELS_SECRET}/{names.MODELS_API_KEY}",
         replicas_url=_replicas_url(server, namespace),
+        tells_load=True,
         revision=model.vllm.revision if model.vllm else None,
         simulated=model.simulated is not None,
     )

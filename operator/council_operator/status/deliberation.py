@@ -174,7 +174,10 @@ def _explain_waiting(observed: DeliberationObserved, council: Finding) -> tuple[
     if observed.turn.is_next:
         return Reason.PENDING, "about to be admitted", Phase.PENDING
     name = observed.body["spec"]["councilRef"]["name"]
-    text = f"in the queue of Council {name}: its runner has runner.maxConcurrentDeliberations in work"
+    text = (
+        f"in the queue of Council {name}: its runner has runner.maxConcurrentDeliberations in work, or fewer while a "
+        "model keeps calls waiting"
+    )
     return Reason.QUEUED, text, Phase.QUEUED
 
 

@@ -150,6 +150,11 @@ class ChatClient:
             return _probed(address, Reason(error.reason) if is_ours else Reason.ENDPOINT_UNREACHABLE, str(error))
         return _judge_probe(address, status, body)
 
+    async def keeps_waiting(self, address: ModelAddress) -> bool:
+        """Return whether a server of ours has more calls than it can work on; False when it does not say."""
+        place = address.replicas_url or address.base_url
+        return address.tells_load and await self._replicas.keep_waiting(place, self._session)
+
     async def close(self) -> None:
         """Close all connections; safe to repeat."""
         if self._opened is not None:

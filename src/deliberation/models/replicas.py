@@ -52,14 +52,23 @@ class Replicas:
 
         `replicas_url` is the base URL with the name that stands for all replicas.
         """
-        seen = self._seen.get(replicas_url)
-        if seen is None or self._monotonic() - seen.at > FRESH_SECONDS:
-            seen = await self._look(replicas_url, session)
-        return choose_replica(seen.loads, beginning) if seen.loads else None
+        loads = await self._read_loads(replicas_url, session)
+        return choose_replica(loads, beginning) if loads else None
+
+    async def keep_waiting(self, replicas_url: str, session: aiohttp.ClientSession) -> bool:
+        """Return whether every replica that tells its load has calls that it does not work on yet."""
+        loads = await self._read_loads(replicas_url, session)
+        return bool(loads) and all(load.waiting for load in loads.values())
 
     def forget(self, replicas_url: str) -> None:
         """Look again before the next choice: a call found its replica in trouble."""
         self._seen.pop(replicas_url, None)
+
+    async def _read_loads(self, replicas_url: str, session: aiohttp.ClientSession) -> Mapping[str, Load]:
+        seen = self._seen.get(replicas_url)
+        if seen is None or self._monotonic() - seen.at > FRESH_SECONDS:
+            seen = await self._look(replicas_url, session)
+        return seen.loads
 
     async def _look(self, replicas_url: str, session: aiohttp.ClientSession) -> _Seen:
         looking = self._looking.get(replicas_url)

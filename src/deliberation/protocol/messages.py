@@ -46,6 +46,9 @@ class ModelAddress(Message):
     replicas_url: Annotated[
         str | None, Field(description="Base URL with a name that stands for every replica; absent where there is one")
     ] = None
+    tells_load: Annotated[
+        bool, Field(description="A server of ours: its /metrics tell how many calls it works on, and keeps waiting")
+    ] = False
     revision: str | None = None
     simulated: bool = False
 
@@ -373,6 +376,10 @@ class Heartbeat(Message):
     running: Annotated[int, Field(description="Deliberations in work")]
     seats: Annotated[dict[str, int], Field(description="Live seat actors by Council uid")]
     rejected: Annotated[dict[str, int], Field(description="Messages refused since start, by reason")] = {}
+    strained: Annotated[
+        tuple[str, ...],
+        Field(description="uids of Councils with a model that keeps calls waiting: more would only wait there"),
+    ] = ()
 
 
 class ProbeRequest(Message):

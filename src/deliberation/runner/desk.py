@@ -6,7 +6,7 @@ one that has been delivered too often ends with abstentions and is laid aside, s
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, BusUnavailableError, Delivery
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Abstention, Task
+from deliberation.protocol.messages import Abstention, ModelAddress, Task
 from deliberation.protocol.streams import RETRIED_IN_VAIN
 from deliberation.protocol.subjects import Run
 from deliberation.runner.clock import Clock, sleep
@@ -62,6 +62,7 @@ class Desk:
         self._free = asyncio.Semaphore(max_concurrent)
         self._in_work: dict[Pass, asyncio.Task[None]] = {}
         self._deliveries: dict[Pass, Delivery] = {}
+        self._tasks: dict[Pass, Task] = {}
         self._rejected: Counter[str] = Counter()
         self._seen_off = 0
 
@@ -69,6 +70,14 @@ class Desk:
     def running(self) -> int:
         """Deliberations in work."""
         return len(self._in_work)
+
+    @property
+    def models(self) -> Mapping[str, frozenset[ModelAddress]]:
+        """The models of the Deliberations in work, by the uid of their Council."""
+        found: defaultdict[str, set[ModelAddress]] = defaultdict(set)
+        for task in self._tasks.values():
+            found[task.council_uid].update(task.models)
+        return {council: frozenset(addresses) for council, addresses in found.items()}
 
     @property
     def rejected(self) -> Mapping[str, int]:
@@ -130,6 +139,7 @@ class Desk:
         this = run, task.resumed
         self._deliveries[this], is_new = delivery, this not in self._in_work
         if is_new:
+            self._tasks[this] = task
             self._in_work[this] = asyncio.create_task(self._work(this, task, is_last=delivery.is_last))
             self._in_work[this].add_done_callback(lambda _: self._free.release())
         else:
@@ -175,7 +185,7 @@ class Desk:
 
     def _put_away(self, this: Pass) -> Delivery:
         """Let go of the run before the bus hears of it, so that its next delivery is not taken for a duplicate."""
-        del self._in_work[this]
+        del self._in_work[this], self._tasks[this]
         return self._deliveries.pop(this)
 
     async def _report_progress(self, this: Pass) -> None:

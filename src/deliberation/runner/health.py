@@ -14,6 +14,7 @@ from deliberation.runner.faults import describe
 from deliberation.runner.secret_files import read_access
 
 BEAT_MS = 5_000
+LOOK_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,19 @@ class Prober(Protocol):
         """Return whether the model answers and is served."""
 
 
+class Servers(Protocol):
+    """Where the heartbeat reads how busy models are."""
+
+    async def keeps_waiting(self, address: ModelAddress) -> bool:
+        """Return whether a server of ours has more calls than it can work on; False when it does not say."""
+
+
 class Desks(Protocol):
     """Where the heartbeat reads what is in work."""
+
+    @property
+    def models(self) -> Mapping[str, frozenset[ModelAddress]]:
+        """The models of the Deliberations in work, by the uid of their Council."""
 
     @property
     def running(self) -> int:
@@ -44,17 +56,35 @@ class LiveSeats(Protocol):
         """Return the number of live seats by Council uid."""
 
 
-async def beat(namespace: str, runner: str, bus: Bus, desk: Desks, seats: LiveSeats, clock: Clock) -> None:
+async def beat(
+    namespace: str, runner: str, bus: Bus, desk: Desks, seats: LiveSeats, servers: Servers, clock: Clock
+) -> None:
     """Beat at once and then every BEAT_MS, until cancelled. While the bus is away, nobody hears it."""
     while True:
         heartbeat = Heartbeat(
-            runner=runner, running=desk.running, seats=dict(seats.count_live()), rejected=dict(desk.rejected)
+            runner=runner,
+            running=desk.running,
+            seats=dict(seats.count_live()),
+            rejected=dict(desk.rejected),
+            strained=await _find_strained(desk.models, servers),
         )
         try:
             await bus.beat(namespace, heartbeat)
         except BusUnavailableError as error:
             log.warning("no heartbeat: %s", describe(error))
         await sleep(clock, BEAT_MS)
+
+
+async def _find_strained(models: Mapping[str, frozenset[ModelAddress]], servers: Servers) -> tuple[str, ...]:
+    """Return the Councils with a model that keeps calls waiting. Who cannot tell in time holds up no heartbeat."""
+    asked = tuple(frozenset().union(*models.values()))
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            told = await asyncio.gather(*(servers.keeps_waiting(address) for address in asked))
+    except TimeoutError:
+        return ()
+    full = {address for address, keeps_waiting in zip(asked, told, strict=True) if keeps_waiting}
+    return tuple(sorted(council for council, addresses in models.items() if addresses & full))
 
 
 class Probes:

@@ -48,7 +48,7 @@ async def serve(settings: Settings) -> None:
         duties = (_until_done(desk.run_once(), stop), seats.tend())
     else:
         await bus.serve_probes(settings.namespace, settings.runner, Probes(client, settings.secrets_dir).answer)
-        duties = (desk.run(), seats.tend(), beat(settings.namespace, settings.runner, bus, desk, seats, clock))
+        duties = (desk.run(), seats.tend(), beat(settings.namespace, settings.runner, bus, desk, seats, client, clock))
     log.info("runner %s of namespace %s takes tasks", settings.runner, settings.namespace)
     try:
         async with asyncio.TaskGroup() as group:

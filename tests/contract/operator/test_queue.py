@@ -97,6 +97,22 @@ async def test_an_operator_that_starts_anew_keeps_the_order_and_the_bound(world:
         assert row["PHASE"] == "Failed"
 
 
+async def test_while_a_model_keeps_calls_waiting_no_more_are_begun(world: World) -> None:
+    body = await world.apply(council_body())
+    async with await world.fake_runner("architects") as runner:
+        await world.wait("council/architects", "condition=Ready")
+        await runner.strain(body["metadata"]["uid"])
+        await world.apply(question_body("first"))
+        run, task = await runner.take()
+        await world.apply(question_body("second"))
+        await world.wait("deliberation/second", "jsonpath={.status.queue.position}=1")
+        assert await runner.find_task(2) is None
+        await runner.strain()
+        _, second = await runner.take()
+        assert second.deliberation_name == "second"
+        await runner.finish(run, task)
+
+
 async def test_one_that_cannot_be_admitted_does_not_hold_up_the_line(world: World) -> None:
     async with await ready_runner(world) as runner:
         await world.wait("council/architects", "condition=Ready")

@@ -9,13 +9,18 @@ from council_operator.kube.port import KubernetesError
 from council_operator.loops import Key
 from council_operator.observe.queues import fill
 from council_operator.plan.observed import Runs, Turn
+from council_operator.plan.roster import runner_name
 from council_operator.queues import Queues
+from deliberation.protocol.messages import Heartbeat
 from fakes.bodies import NAMESPACE, SETTINGS, council, council_spec, deliberation, ready_council
 from fakes.fake_kubernetes import FakeKubernetes
 
 Body = dict[str, Any]
 
 ARCHITECTS = Key("Council", NAMESPACE, "architects")
+
+
+RUNNER = runner_name(council(council_spec(runner={"maxConcurrentDeliberations": 2})), SETTINGS)
 
 
 class Scene:
@@ -232,6 +237,35 @@ def test_one_with_the_same_name_starts_afresh() -> None:
     body["metadata"]["uid"] = "another"
     scene.queues.deliberation_changed(key("b"), body)
     assert scene.look_up("b").most_waiting is None
+
+
+def strained(*councils: str) -> Heartbeat:
+    return Heartbeat(runner=RUNNER, running=1, seats={}, strained=councils)
+
+
+def test_while_models_keep_calls_waiting_one_at_a_time_begins() -> None:
+    scene = Scene()
+    scene.ask("a", "b", "c")
+    scene.admit("a")
+    scene.queues.runner_beat(NAMESPACE, strained("uid-architects"))
+    assert [scene.look_up(name).is_next for name in "bc"] == [False, False]
+    scene.end("a")
+    assert [scene.look_up(name).is_next for name in "bc"] == [True, False]
+    scene.admit("b")
+    scene.take_woken()
+    scene.queues.runner_beat(NAMESPACE, strained())
+    assert scene.take_woken() == ["c"]
+    assert scene.look_up("c").is_next
+
+
+def test_a_council_on_other_models_goes_on_while_one_is_held_back() -> None:
+    scene = Scene()
+    scene.have_council("testers")
+    scene.ask("a", "b")
+    scene.ask("t", "u", council_name="testers")
+    scene.admit("a")
+    scene.queues.runner_beat(NAMESPACE, strained("uid-architects"))
+    assert [scene.look_up(name).is_next for name in "btu"] == [False, True, False]
 
 
 def test_before_all_are_known_nobody_has_a_turn() -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from deliberation.models.client import ChatClient
 from deliberation.models.replicas import Replicas, resolve
+from deliberation.models.routing import Load
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.protocol.chat import Access, ChatRequest
@@ -147,6 +148,26 @@ async def test_a_model_of_one_replica_is_asked_where_it_is(scene: Scene) -> None
     address = scene.address.model_copy(update={"replicas_url": None})
     await scene.client.complete(address, Access, request, 60_000, StoppedClock())
     assert scene.dns.asked == 0
+
+
+async def test_calls_are_kept_waiting_when_every_replica_that_tells_keeps_some(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = scene.address.model_copy(update={"tells_load": True})
+    assert not await scene.client.keeps_waiting(address)
+    full: set[str] = set()
+
+    async def tell(root: str, _session: object) -> Load:
+        return Load(running=8, waiting=int(root.split(":")[1].strip("/") in full))
+
+    monkeypatch.setattr("deliberation.models.replicas._ask", tell)
+    for host in HOSTS:
+        full.add(host)
+        scene.dns.now += 2
+        assert await scene.client.keeps_waiting(address) == (host == HOSTS[-1])
+    assert not await scene.client.keeps_waiting(scene.address), "nobody asks a server that is not ours"
+    scene.dns.addresses, scene.dns.now = (), scene.dns.now + 2
+    assert not await scene.client.keeps_waiting(address)
 
 
 async def test_names_are_resolved_to_addresses_that_a_url_can_hold() -> None:

@@ -67,7 +67,7 @@ def test_equal_messages_are_equal_bytes(task: Task) -> None:
 
 def test_bytes_are_compact_sorted_and_readable_and_leave_out_what_is_not_there() -> None:
     heard = Heartbeat.model_validate({"seats": {"u-2": 1, "u-1": 2}, "runner": "Größe", "running": 1, "mood": None})
-    text = '{"rejected":{},"runner":"Größe","running":1,"seats":{"u-1":2,"u-2":1},"version":1}'
+    text = '{"rejected":{},"runner":"Größe","running":1,"seats":{"u-1":2,"u-2":1},"strained":[],"version":1}'
     assert heard.encode() == text.encode()
     abstention = Abstention(seat="a-0", stage=Stage.JUDGE, reason=AbstentionReason.TRUNCATED)
     assert fields_of(abstention.encode()).items() >= {"stage": "judge", "reason": "Truncated"}.items()
@@ -131,7 +131,7 @@ def test_a_task_ends_its_timeout_after_its_start(task: Task) -> None:
 @given(strategies.tasks)
 def test_a_task_carries_no_key(task: Task) -> None:
     fields = {field for model in fields_of(task.encode())["models"] for field in model}
-    assert fields <= {"name", "baseUrl", "modelName", "apiKeyFile", "revision", "simulated"}
+    assert fields <= {"name", "baseUrl", "modelName", "apiKeyFile", "tellsLoad", "revision", "simulated"}
 
 
 @pytest.mark.parametrize("score", [0, 6, -1, 2.5, "good"])

@@ -107,9 +107,10 @@ async def test_no_more_tasks_are_taken_than_allowed() -> None:
     async with working(bus, seats, max_concurrent=2) as desk:
         await settle()
         assert desk.running == 2
+        assert desk.models == {build_task().council_uid: frozenset(build_task().models)}
         seats.pass_on.set()
         await settle(500)
-        assert desk.running == 0
+        assert (desk.running, desk.models) == (0, {})
     assert sorted(seats.convened) == [f"d-{index}" for index in range(5)]
 
 
