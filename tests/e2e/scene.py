@@ -25,6 +25,7 @@ from demonstration.story import is_finished
 
 SYSTEM = "council-system"
 OPERATOR = "council-operator"
+NATS_IMAGE = "council-operator/nats:2.15.1"
 READY_SECONDS = 600
 ANSWER_SECONDS = 660
 FAULT_SECONDS = 240
@@ -156,7 +157,7 @@ def statistics(kubectl: Kubectl, server: str) -> Body:
 
 def install_operator(cluster: Kubectl, **values: Any) -> None:
     """Install the operator by its chart, or give the one that is installed other values."""
-    usual = {"images": {"nats": "council-operator/nats:2.15.1"}, "nats": {"persistence": {"size": "1Gi"}}}
+    usual = {"images": {"nats": NATS_IMAGE}, "nats": {"persistence": {"size": "1Gi"}}}
     given = ("--values", "-", "--create-namespace", "--wait", "--timeout", "10m")
     command = [*_helm(cluster), "upgrade", "--install", OPERATOR, str(CHART), *given]
     subprocess.run(command, check=True, input=json.dumps({**usual, **values}), text=True)
