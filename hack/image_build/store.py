@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from image_build.recipes import MODEL, MODEL_SETTINGS, REPOSITORY, Recipe, read_
 GIBIBYTE = 1024**3
 MODEL_NAME = "gemma3-270m"
 _MADE_FROM = ".made-from"
+
+SUPERSEDED_AFTER_SECONDS = 3600.0
+"""Age of an archive that a newer one replaces. Another working tree may be about to load a younger one."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Store:
         return self.cache / "images" / f"{recipe.name}-{sources.digest(self.repository, recipe, BASE)}.tar"
 
     def build(self, recipe: Recipe) -> Path:
-        """Build the image unless its archive is there, and remove the archive that it supersedes.
+        """Build the image unless its archive is there, and remove the archives that it supersedes.
 
         Raises:
             Refusal: the machine lacks an engine or disk space.
@@ -119,7 +123,7 @@ class Store:
     def _remove_superseded(self, recipe: Recipe, archive: Path) -> None:
         digits = "[0-9a-f]" * sources.DIGEST_LENGTH
         for older in archive.parent.glob(f"{recipe.name}-{digits}.tar"):
-            if older != archive:
+            if older != archive and time.time() - older.stat().st_mtime > SUPERSEDED_AFTER_SECONDS:
                 older.unlink()
 
     @staticmethod

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,11 +71,20 @@ def test_an_image_is_built_once(store: Store, engine: FakeEngine, runner: Recipe
 def test_a_changed_source_builds_anew_and_replaces_only_that_images_archive(store: Store, runner: Recipe) -> None:
     before = store.build(runner)
     neighbour = store.build(read_recipes(store.repository)["nats"])
+    for archive in (before, neighbour):
+        os.utime(archive, (0, 0))
     (store.repository / "src/deliberation/code.py").write_text("changed")
     assert not store.archive(runner).exists()
     after = store.build(runner)
     assert after != before
     assert sorted(before.parent.iterdir()) == sorted([neighbour, after])
+
+
+def test_an_archive_that_another_working_tree_may_be_about_to_load_stays(store: Store, runner: Recipe) -> None:
+    before = store.build(runner)
+    (store.repository / "src/deliberation/code.py").write_text("changed")
+    after = store.build(runner)
+    assert sorted(before.parent.iterdir()) == sorted([before, after])
 
 
 def test_a_failed_build_leaves_no_archive_and_no_scratch(store: Store, engine: FakeEngine, runner: Recipe) -> None:
