@@ -11,7 +11,7 @@ from typing import Any
 
 from deliberation.models.replicas import FRESH_SECONDS
 from demonstration.kubectl import Body, Kubectl, is_true
-from e2e.scene import FAULT_SECONDS, await_answer, await_ready, council, deliberation, server_of
+from e2e.scene import FAULT_SECONDS, await_answer, await_condition, await_ready, council, deliberation, server_of
 
 THINKING = 10_000
 """Milliseconds of one model call: long enough to see whom others ask meanwhile."""
@@ -58,13 +58,31 @@ def test_replicas_are_added_share_the_work_and_none_of_it_is_lost_when_one_is_ki
     namespace.wait_for("councils", "pair", counts(2, 2), seconds=FAULT_SECONDS, what="with two replicas again")
 
 
-def served(**fields: Any) -> Body:
+def test_while_a_server_keeps_calls_waiting_the_next_question_waits_in_the_queue(namespace: Kubectl) -> None:
+    namespace.apply(council("narrow", model=served("--fake-batch=1")))
+    await_ready(namespace, "narrow")
+    vote: Body = {"answer": {"type": "Boolean"}, "strategy": {"type": "Vote"}}
+    namespace.apply(deliberation("first", "narrow", **vote))
+    namespace.wait_for("deliberations", "first", has_a_proposal, seconds=FAULT_SECONDS, what="answered by one seat")
+
+    namespace.apply(deliberation("second", "narrow", **vote))
+    waiting = await_condition(namespace, "deliberations", "second", "Admitted", "False", reason="Queued")
+    assert "while a model keeps calls waiting" in waiting["message"]
+    for name in ("first", "second"):
+        await_answer(namespace, name)
+
+
+def has_a_proposal(body: Body) -> bool:
+    return bool(body.get("status", {}).get("progress", {}).get("proposals"))
+
+
+def served(*flags: str, **fields: Any) -> Body:
     """Return a model on the CPU, served by the fake of vLLM."""
     small = {"name": "vllm", "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
     server = {
         "model": "fake/simulated",
         "image": "council-operator/fake-vllm:0.1.0",
-        "engineArgs": [f"--fake-latency-milliseconds={THINKING}"],
+        "engineArgs": [f"--fake-latency-milliseconds={THINKING}", *flags],
         "podTemplate": {"spec": {"containers": [small]}},
     }
     return {"name": "shared", "vllm": {**server, **fields}}

@@ -20,7 +20,6 @@ _TAKEN = (
     "--kv-cache-memory-bytes",
     "--max-model-len",
     "--max-num-batched-tokens",
-    "--max-num-seqs",
     "--model",
     "--revision",
     "--scheduling-policy",
@@ -31,17 +30,19 @@ _SWITCHES = ("--enable-prefix-caching", "--enable-prompt-tokens-details", "--enf
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser: vLLM's flags, and two that only a fake has."""
+    """Return the parser: vLLM's flags, and three that only a fake has."""
     parser = argparse.ArgumentParser(prog="fake-vllm", description="A fake of vLLM for tests.", allow_abbrev=False)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--served-model-name", required=True, type=_fake_name)
     parser.add_argument("--shutdown-timeout", type=int, default=0)
+    parser.add_argument("--max-num-seqs", type=int)
     for flag in _TAKEN:
         parser.add_argument(flag)
     for flag in _SWITCHES:
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--fake-start-seconds", type=float, default=0, help="how long it seems to load weights")
     parser.add_argument("--fake-latency-milliseconds", type=int, default=0, help="how long it seems to think")
+    parser.add_argument("--fake-batch", type=int, help="calls at a time, whatever --max-num-seqs allows")
     return parser
 
 
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     print("This is a FAKE of vLLM: simulated answers, no weights, no GPU.", flush=True)
     time.sleep(options.fake_start_seconds)
-    traits = Traits(latency_milliseconds=options.fake_latency_milliseconds)
+    batch = options.fake_batch or options.max_num_seqs
+    traits = Traits(latency_milliseconds=options.fake_latency_milliseconds, batch=batch)
     app = build_app(SimulatedModel(options.served_model_name, traits, os.environ.get("VLLM_API_KEY")))
     web.run_app(app, port=options.port, access_log=None, shutdown_timeout=options.shutdown_timeout)
     return 0

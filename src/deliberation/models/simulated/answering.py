@@ -29,6 +29,7 @@ class Traits:
     """How a simulated model behaves. Percentages are shares of distinct requests.
 
     `has_decisions`: it answers typed questions, too; vLLM up to 0.32 does not.
+    `batch`: calls that it works on at a time; more are kept waiting. None: as many as come.
     """
 
     accuracy_percent: int = 70
@@ -37,6 +38,7 @@ class Traits:
     malformed_percent: int = 0
     seed: int = 1
     has_decisions: bool = True
+    batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections import Counter, OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -55,6 +56,11 @@ class SimulatedModel:
     _tries: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _answered: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _cache: PrefixCache = field(default_factory=PrefixCache)
+    _batch: asyncio.Semaphore | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make room for a batch, if there is a limit to it."""
+        self._batch = None if self.traits.batch is None else asyncio.Semaphore(self.traits.batch)
 
     @property
     def marked_name(self) -> str:
@@ -62,10 +68,15 @@ class SimulatedModel:
         return self.name if MARK in self.name.lower() else f"{self.name} ({MARK})"
 
     async def think(self) -> None:
-        """Take the declared time."""
+        """Take the declared time, when there is room in the batch."""
         self.counts["waiting"] += 1
         try:
-            await asyncio.sleep(self.traits.latency_milliseconds / 1000)
+            async with self._batch or nullcontext():
+                self.counts["running"] += 1
+                try:
+                    await asyncio.sleep(self.traits.latency_milliseconds / 1000)
+                finally:
+                    self.counts["running"] -= 1
         finally:
             self.counts["waiting"] -= 1
 
@@ -235,7 +246,8 @@ async def _tell_load(request: web.Request) -> web.Response:
     """Tell the load under vLLM's names, so that a client chooses among simulated replicas as among real ones."""
     model = request.app[MODEL]
     label = f'{{model_name="{model.name}"}}'
-    gauges = {"vllm:num_requests_running": model.counts["waiting"], "vllm:num_requests_waiting": 0}
+    unanswered, running = model.counts["waiting"], model.counts["running"]
+    gauges = {"vllm:num_requests_running": running, "vllm:num_requests_waiting": unanswered - running}
     lines = (f"# TYPE {name} gauge\n{name}{label} {float(count)}\n" for name, count in gauges.items())
     return web.Response(text="".join(lines))
 

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from deliberation.models.client import ChatClient
 from deliberation.models.replicas import Replicas, resolve
-from deliberation.models.routing import Load
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.protocol.chat import Access, ChatRequest
@@ -108,7 +107,7 @@ async def test_calls_of_one_question_go_to_one_replica_and_questions_to_all(scen
 async def test_a_replica_that_is_too_busy_is_spared(scene: Scene) -> None:
     await scene.ask("the same question")
     [home] = scene.calls
-    scene.models[home].counts["waiting"] = 17
+    scene.models[home].counts.update(waiting=17, running=17)
     scene.dns.now += 2
     await scene.ask("the same question")
     assert scene.models[home].counts["calls"] == 1
@@ -150,19 +149,11 @@ async def test_a_model_of_one_replica_is_asked_where_it_is(scene: Scene) -> None
     assert scene.dns.asked == 0
 
 
-async def test_calls_are_kept_waiting_when_every_replica_that_tells_keeps_some(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_calls_are_kept_waiting_when_every_replica_that_tells_keeps_some(scene: Scene) -> None:
     address = scene.address.model_copy(update={"tells_load": True})
     assert not await scene.client.keeps_waiting(address)
-    full: set[str] = set()
-
-    async def tell(root: str, _session: object) -> Load:
-        return Load(running=8, waiting=int(root.split(":")[1].strip("/") in full))
-
-    monkeypatch.setattr("deliberation.models.replicas._ask", tell)
-    for host in HOSTS:
-        full.add(host)
+    for host, model in scene.models.items():
+        model.counts.update(waiting=9, running=8)
         scene.dns.now += 2
         assert await scene.client.keeps_waiting(address) == (host == HOSTS[-1])
     assert not await scene.client.keeps_waiting(scene.address), "nobody asks a server that is not ours"

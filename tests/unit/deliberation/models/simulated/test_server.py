@@ -13,6 +13,7 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.request import build_request
 from deliberation.engine.standing import Standing
 from deliberation.models.client import ChatClient
+from deliberation.models.routing import Load, read_load
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.prefix_cache import BLOCK_TOKENS
 from deliberation.models.simulated.server import SimulatedModel, build_app
@@ -132,6 +133,25 @@ async def test_latency_is_kept_by_each_call_and_shared_by_all_at_once(serve: Ser
     begin = clock()
     await asyncio.gather(*(post(client, seed=seed) for seed in range(10)))
     assert 0.4 <= clock() - begin < 4.0
+
+
+async def test_beyond_its_batch_calls_wait_and_its_metrics_tell_how_many(serve: Serve) -> None:
+    client = await serve(Traits(latency_milliseconds=60_000, batch=2))
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(post(client, seed=seed)) for seed in range(5)]
+        async with asyncio.timeout(30):
+            while (await stats(client))["waiting"] < len(calls):
+                pass
+        async with client.get("/metrics") as response:
+            assert read_load(await response.text()) == Load(running=2, waiting=3)
+        for call in calls:
+            call.cancel()
+
+
+async def test_a_call_begins_when_another_one_ends(serve: Serve) -> None:
+    client = await serve(Traits(latency_milliseconds=1, batch=1))
+    replies = await asyncio.gather(*(post(client, seed=seed) for seed in range(5)))
+    assert [status for status, _ in replies] == [200] * 5
 
 
 async def test_an_answer_ends_at_the_token_limit(serve: Serve) -> None:
