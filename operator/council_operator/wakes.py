@@ -41,6 +41,7 @@ class Wakes:
         self.queues = Queues(wake, settings)
         self._wake = wake
         self._monotonic = monotonic
+        self._started = started
         self._by_uid: dict[str, Key] = {}
         self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
         self._counts: dict[Key, Counter[str]] = defaultdict(Counter)
@@ -167,6 +168,11 @@ class Wakes:
         """Return the last heartbeat of a runner and its age in seconds; (None, None) if there was none."""
         known = self._heartbeats.get((namespace, runner))
         return (known[0], self._monotonic() - known[1]) if known else (None, None)
+
+    @property
+    def listening_seconds(self) -> float:
+        """Return for how long heartbeats may have been heard."""
+        return self._monotonic() - self._started
 
     def activity_of(self, council: Key) -> Activity:
         """Return how much a Council is used, counted from the operator's start at the earliest."""

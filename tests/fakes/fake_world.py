@@ -82,6 +82,7 @@ class FakeWorld(FakeKubeRay):
     ledgers: dict[str, list[LedgerRecord]] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)
     beats_ms: dict[str, int] = field(default_factory=dict)
+    listening_since_ms: int = 0
     probes: tuple[ProbeResult, ...] | None = None
     nodes: list[Body] | None = field(default_factory=list)
     events: list[EmitEvent] = field(default_factory=list)
@@ -107,6 +108,7 @@ class FakeWorld(FakeKubeRay):
             bus_fault=None if self.bus_is_up else BusFault("not connected to NATS"),
             heartbeat=None if beat is None else Heartbeat(runner=runner, running=0, seats={}),
             heartbeat_age_seconds=None if beat is None else (self.now_ms - beat) / 1000,
+            listening_seconds=(self.now_ms - self.listening_since_ms) / 1000,
             probes=self.probes,
             phases=self._phases(name),
             runs=self._runs(name),
@@ -185,6 +187,11 @@ class FakeWorld(FakeKubeRay):
         if clearing.look_again_after is None:
             del self.gone[uid]
         return clearing
+
+    def restart_operator(self) -> None:
+        """Have an operator follow that has heard nobody yet."""
+        self.beats_ms.clear()
+        self.listening_since_ms = self.now_ms
 
     def settle(self, passes: int = 6) -> None:
         """Reconcile everything a few times: enough for every chain of causes that does not need the world to act."""

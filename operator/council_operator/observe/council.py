@@ -59,6 +59,7 @@ class CouncilObserver:
             bus_fault=None if self.bus.is_connected else BusFault("not connected to NATS"),
             heartbeat=heartbeat,
             heartbeat_age_seconds=age,
+            listening_seconds=self.wakes.listening_seconds,
             probes=await self.probes.ask(key.namespace, runner, models, age),
             phases=self.wakes.phases_of(key),
             runs=self.wakes.queues.runs_of(key),

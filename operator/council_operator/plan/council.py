@@ -84,9 +84,20 @@ def runner_is_ready(observed: CouncilObserved, roster: Roster) -> bool:
 
 
 def is_beating(observed: CouncilObserved) -> bool:
-    """Return whether the runner's last heartbeat is recent."""
+    """Return whether the runner's last heartbeat is recent.
+
+    An operator that has just started has heard none of a runner that lives: until one would be missed, it believes the
+    status, so that its own restart makes no Council unready.
+    """
     age = observed.heartbeat_age_seconds
-    return observed.heartbeat is not None and age is not None and age <= Heartbeat.SILENT_AFTER_SECONDS
+    if observed.heartbeat is None or age is None:
+        return observed.listening_seconds <= Heartbeat.SILENT_AFTER_SECONDS and _was_beating(observed.body)
+    return age <= Heartbeat.SILENT_AFTER_SECONDS
+
+
+def _was_beating(council: Body) -> bool:
+    conditions = council.get("status", {}).get("conditions", ())
+    return any((one["type"], one["status"]) == ("RunnerReady", "True") for one in conditions)
 
 
 def _render_servers(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from deliberation.engine.fold import fold
@@ -70,7 +71,8 @@ class CouncilObserved:
     `pods` are the pods behind the deployments and the runners, for their waiting reasons. `gpu` is there only for a
     Council that asks for GPUs. `neighbours` are the Councils that may share its servers, itself among them, with the
     `activity` of each by namespace and name; they are there where servers may sleep, have replicas or run on GPUs.
-    `refusals` hold, by name, what the API server said against a child that it would not take.
+    `refusals` hold, by name, what the API server said against a child that it would not take. `listening_seconds` is
+    for how long the `heartbeat` may have been heard.
     """
 
     body: Body
@@ -83,6 +85,7 @@ class CouncilObserved:
     bus_fault: BusFault | None = None
     heartbeat: Heartbeat | None = None
     heartbeat_age_seconds: float | None = None
+    listening_seconds: float = inf
     probes: tuple[ProbeResult, ...] | None = None
     phases: dict[str, int] = field(default_factory=dict)
     runs: Runs = Runs()

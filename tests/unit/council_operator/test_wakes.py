@@ -92,6 +92,11 @@ def test_a_deleted_deliberation_is_forgotten(woken: Woken) -> None:
     assert woken.wakes.phases_of(COUNCIL) == {}
 
 
+def test_it_listens_since_it_was_made(woken: Woken) -> None:
+    woken.now = 12
+    assert woken.wakes.listening_seconds == 12
+
+
 def test_a_sweep_is_a_look_at_what_is_left_everywhere(woken: Woken) -> None:
     woken.wakes.sweep()
     assert woken.take() == [SWEEP]

@@ -144,6 +144,25 @@ def test_the_first_heartbeat_is_awaited_for_a_minute(seconds: int, reason: str) 
     assert summary(world)[1].reason == reason
 
 
+def test_an_operator_that_starts_believes_for_thirty_seconds_what_was_told_of_a_runner() -> None:
+    world = world_of()
+    world.settle()
+    world.pass_time(3600)
+    world.restart_operator()
+    world.pass_time(30)
+    assert summary(world)[1].reason == "Ready"
+    world.pass_time(1)
+    assert summary(world)[1].reason == "RunnerSilent"
+
+
+def test_an_operator_that_starts_believes_nothing_of_a_runner_that_was_silent() -> None:
+    world = world_of()
+    world.pass_time(3600)
+    world.settle()
+    world.restart_operator()
+    assert summary(world)[1].reason == "RunnerSilent"
+
+
 def test_a_runner_that_was_woken_is_not_called_silent_for_what_it_did_before_its_sleep() -> None:
     world = world_of()
     world.pass_time(3600)
