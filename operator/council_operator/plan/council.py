@@ -91,13 +91,9 @@ def is_beating(observed: CouncilObserved) -> bool:
     """
     age = observed.heartbeat_age_seconds
     if observed.heartbeat is None or age is None:
-        return observed.listening_seconds <= Heartbeat.SILENT_AFTER_SECONDS and _was_beating(observed.body)
+        was_ready = bool(health.find_condition(observed.body, "RunnerReady", "True"))
+        return was_ready and observed.listening_seconds <= Heartbeat.SILENT_AFTER_SECONDS
     return age <= Heartbeat.SILENT_AFTER_SECONDS
-
-
-def _was_beating(council: Body) -> bool:
-    conditions = council.get("status", {}).get("conditions", ())
-    return any((one["type"], one["status"]) == ("RunnerReady", "True") for one in conditions)
 
 
 def _render_servers(

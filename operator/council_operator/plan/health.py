@@ -107,6 +107,12 @@ def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
     return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)
 
 
+def find_condition(body: Body, kind: str, status: str) -> Body:
+    """Return the condition of a type when it has that status; an empty one otherwise."""
+    conditions = body.get("status", {}).get("conditions", ())
+    return next((one for one in conditions if (one["type"], one["status"]) == (kind, status)), {})
+
+
 def find_next_start_ms(ray_job: Body, council: Body) -> int | None:
     """Return when an ended runner may be replaced, in milliseconds since the epoch; None while it has no age.
 
@@ -117,13 +123,9 @@ def find_next_start_ms(ray_job: Body, council: Body) -> int | None:
     if not created:
         return None
     created_ms = parse_time_ms(created)
-    conditions = council.get("status", {}).get("conditions", ())
-    without_ms = [
-        created_ms - parse_time_ms(one["lastTransitionTime"])
-        for one in conditions
-        if (one["type"], one["status"]) == ("RunnerReady", "False") and one.get("lastTransitionTime")
-    ]
-    seconds = max((START_INTERVAL_SECONDS, *(ms / 1000 for ms in without_ms)))
+    since = find_condition(council, "RunnerReady", "False").get("lastTransitionTime")
+    without_seconds = (created_ms - parse_time_ms(since)) / 1000 if since else 0.0
+    seconds = max(START_INTERVAL_SECONDS, without_seconds)
     return created_ms + round(min(seconds, LONGEST_START_INTERVAL_SECONDS) * 1000)
 
 

@@ -144,7 +144,6 @@ def admitted_ms(deliberation: Body) -> int:
 
     Who waits for a sleeping Council has a start, and has had no turn.
     """
-    status = deliberation.get("status", {})
-    is_admitted = any(one["type"] == "Admitted" and one["status"] == "True" for one in status.get("conditions", ()))
-    start = status.get("startTime")
+    start = deliberation.get("status", {}).get("startTime")
+    is_admitted = bool(health.find_condition(deliberation, "Admitted", "True"))
     return health.parse_time_ms(start) if start and is_admitted else 0

@@ -7,7 +7,13 @@ from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import DeliberationObserved
 from council_operator.plan.own_runner import ATTEMPTS, Attempt
 from council_operator.render import names
-from council_operator.status.runner import FIRST_BEAT_SECONDS, explain_end, find_pod_fault, find_suspension
+from council_operator.status.runner import (
+    FIRST_BEAT_SECONDS,
+    WHAT_TO_ASK_OF_SILENCE,
+    explain_end,
+    find_pod_fault,
+    find_suspension,
+)
 from deliberation.api.v1alpha1.deliberation_status import OwnRunner, Phase
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.protocol.messages import Task
@@ -101,8 +107,5 @@ def _explain_start(observed: DeliberationObserved, latest: Attempt, *, is_taken:
         return None
     if health.seconds_started(ray_job, observed.now_ms) < FIRST_BEAT_SECONDS:
         return Reason.RUNNER_STARTING, f"RayJob {name} runs, and is about to take the question", Phase.WARMING
-    text = (
-        f"RayJob {name} runs and has not taken the question: can its head pod reach NATS? "
-        "Its log is /tmp/ray/session_latest/logs/job-driver-*.log in that pod"
-    )
+    text = f"RayJob {name} runs and has not taken the question: {WHAT_TO_ASK_OF_SILENCE}"
     return Reason.RUNNER_SILENT, fault or text, Phase.WARMING

@@ -19,6 +19,10 @@ NONE_KEPT = "each Deliberation gets a runner of its own, so none waits for it"
 FIRST_BEAT_SECONDS = 60.0
 """How long a runner may run before its first heartbeat without being called silent."""
 
+WHAT_TO_ASK_OF_SILENCE = (
+    "can its head pod reach NATS? Its log is /tmp/ray/session_latest/logs/job-driver-*.log in that pod"
+)
+
 
 def summarise_runner(observed: CouncilObserved, roster: Roster) -> tuple[RunnerStatus | None, Finding]:
     """Return the runner's RayJob as it stands, where one is kept, and the condition."""
@@ -147,9 +151,6 @@ def _find_silence(observed: CouncilObserved, name: str, ray_job: Body) -> Findin
     started, age = health.seconds_started(ray_job, observed.now_ms), observed.heartbeat_age_seconds
     if started < FIRST_BEAT_SECONDS and (age is None or age > started):
         return _starting(f"RayJob {name} runs; its first heartbeat is awaited")
-    text = (
-        f"RayJob {name} runs, but no heartbeat is heard: can its head pod reach NATS? "
-        "Its log is /tmp/ray/session_latest/logs/job-driver-*.log in that pod"
-    )
+    text = f"RayJob {name} runs, but no heartbeat is heard: {WHAT_TO_ASK_OF_SILENCE}"
     silent = Finding(TYPE, status=False, reason=Reason.RUNNER_SILENT, message=text)
     return _find_pod_fault(observed, name) or silent
