@@ -96,8 +96,7 @@ async def test_a_finished_question_goes_when_it_has_expired(world: World, counci
         "patch", "deliberation", "question", "--type=merge", '--patch={"spec": {"ttlSecondsAfterFinished": 0}}'
     )
     await world.wait(QUESTION, "delete")
-    async with world.operators_bus() as bus:
-        assert await bus.read_task(run.namespace, run.deliberation_uid) is None
+    await world.await_nothing_left(run)
 
 
 async def test_a_suspended_council_admits_nobody(world: World, council: FakeRunner) -> None:
