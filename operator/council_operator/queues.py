@@ -180,7 +180,8 @@ class Queues:
             return Turn(is_next=False, most_waiting=entry.refused_by)
         if entry.stand is not Stand.WAITING:
             return Turn(is_next=self._is_next(key, entry))
-        entry.shown = show_position(bisect_left(self._lines[entry.council].waiting, entry.ticket) + 1)
+        line = self._lines[entry.council]
+        entry.shown = show_position(bisect_left(line.waiting, entry.ticket) + 1) if line.terms else None
         return Turn(is_next=self._is_next(key, entry), position=entry.shown)
 
     def runs_of(self, council: Key) -> Runs:

@@ -36,6 +36,7 @@ async def test_a_question_becomes_a_task_and_its_ledger_becomes_the_answer(world
 async def test_a_question_may_come_before_its_council(world: World) -> None:
     await world.apply(question_body())
     await world.wait_condition(QUESTION, "CouncilReady", "False", "CouncilNotFound")
+    assert "queue" not in (await world.get("deliberation", "question"))["status"]
     await world.apply(council_body())
     await world.wait_condition(QUESTION, "CouncilReady", "False", "CouncilNotReady")
     async with await world.fake_runner("architects") as runner:

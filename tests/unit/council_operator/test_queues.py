@@ -142,13 +142,15 @@ def test_who_asks_a_council_that_is_not_ready_has_a_position_and_no_turn() -> No
     assert scene.look_up("a").is_next
 
 
-def test_without_a_council_nobody_has_a_turn_or_is_refused() -> None:
+def test_without_a_council_nobody_has_a_turn_or_a_position_or_is_refused() -> None:
     scene = Scene(limits={"maxQueued": 1})
     scene.ask("a", "b", council_name="nobody")
     assert [scene.look_up(name).most_waiting for name in "ab"] == [None, None]
     scene.queues.council_changed(ARCHITECTS, None)
     scene.ask("c", "d")
-    assert [scene.look_up(name) for name in "cd"] == [Turn(is_next=False, position=1), Turn(is_next=False, position=2)]
+    assert [scene.look_up(name) for name in "cd"] == [Turn(is_next=False)] * 2
+    scene.have_council("architects", is_ready=False)
+    assert [scene.look_up(name).position for name in "cd"] == [1, 2]
 
 
 @pytest.mark.parametrize("status", [ENDED, {"conditions": [condition("Admitted", "False", "InvalidSpec")]}])
