@@ -103,10 +103,15 @@ def council_model() -> dict[str, object]:
     return {"endpoint": {"url": "http://127.0.0.1:9/v2", "modelName": "m"}}
 
 
-async def test_a_runner_that_ends_is_replaced(world: World, council: FakeRunner) -> None:
+async def test_a_runner_that_ends_at_once_is_kept_for_a_while_and_the_council_says_until_when(
+    world: World, council: FakeRunner
+) -> None:
     ray_job = await world.get("rayjob", council.runner)
     await world.script_ray_job(council.runner, {"jobDeploymentStatus": "Failed", "reason": "AppFailed"})
     await world.wait_condition(COUNCIL, "RunnerReady", "False", "RunnerFailed")
+    body = await world.get("council", "architects")
+    message = next(one["message"] for one in body["status"]["conditions"] if one["type"] == "RunnerReady")
+    assert "it is started anew at" in message
     assert (await world.get("rayjob", council.runner))["metadata"]["uid"] == ray_job["metadata"]["uid"]
 
 
