@@ -31,7 +31,8 @@ from deliberation.models.client import ChatClient
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.protocol.chat import Access
-from deliberation.protocol.messages import LedgerRecord, ModelAddress, ResolvedStrategy, Start, Task
+from deliberation.protocol.entries import LedgerRecord, Start
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, Task
 from deliberation.runner.clock import SystemClock
 from deliberation.runner.desk import Desk
 from deliberation.runner.persist import run_of

@@ -22,8 +22,8 @@ from deliberation.local.options import BusChoice
 from deliberation.local.seats import SeatsInProcess
 from deliberation.models.client import ChatClient
 from deliberation.models.simulated.server import SimulatedModel, build_app
-from deliberation.protocol.messages import ResolvedStrategy, Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from deliberation.runner.clock import SystemClock
 from deliberation.runner.desk import Desk
 from deliberation.runner.persist import run_of

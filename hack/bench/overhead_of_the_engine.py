@@ -19,7 +19,8 @@ from bench.figures import Summary, summarise
 from bench.recorded import START_MS, build_task, record_run
 from deliberation.engine.fold import Folding, fold
 from deliberation.engine.step import step
-from deliberation.protocol.messages import LedgerRecord, ResolvedStrategy, Task, decode_entry
+from deliberation.protocol.entries import LedgerRecord, decode_entry
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 SIZES = ((3, 2), (8, 2), (16, 4), (32, 8), (64, 8))
 """Seats and rounds of the debates."""

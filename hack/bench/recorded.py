@@ -11,16 +11,8 @@ from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, step
 from deliberation.models.simulated.answering import Asked, Traits, answer
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import (
-    LedgerEntry,
-    LedgerRecord,
-    ModelAddress,
-    ResolvedStrategy,
-    SeatTask,
-    Start,
-    Task,
-    Usage,
-)
+from deliberation.protocol.entries import LedgerEntry, LedgerRecord, Start, Usage
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 START_MS = 1_000_000
 ROLES = ("Developer", "QA", "Architect", "DevOps", "Data")

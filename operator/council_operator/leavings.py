@@ -11,8 +11,8 @@ from council_operator.wakes import key_of_leavings
 from deliberation.api.v1alpha1.base import API_VERSION
 from deliberation.bus.port import Bus
 from deliberation.engine.fold import fold
-from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 SWEEP_SECONDS = 3600.0
 

@@ -28,7 +28,7 @@ from council_operator.plan.turns import (
     write_ticket,
 )
 from deliberation.api.v1alpha1.deliberation_status import Phase
-from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.health import Heartbeat
 
 Body = dict[str, Any]
 Newcomer = tuple[str, str]

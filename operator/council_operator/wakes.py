@@ -10,7 +10,7 @@ from council_operator.plan.observed import Activity
 from council_operator.plan.settings import RenderSettings
 from council_operator.queues import Queues
 from deliberation.api.v1alpha1.deliberation_status import Phase
-from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.health import Heartbeat
 from deliberation.protocol.subjects import Run
 
 FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})

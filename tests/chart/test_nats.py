@@ -21,7 +21,7 @@ from deliberation.bus.login import CredentialsLogin
 from deliberation.bus.namespaced import connect_namespaced
 from deliberation.protocol import permissions, streams
 from deliberation.protocol.authority import Authority, period_of
-from deliberation.protocol.messages import Cancel
+from deliberation.protocol.entries import Cancel
 from deliberation.protocol.subjects import Run
 
 NATS_SERVER = Path(sys.executable).with_name("nats-server")

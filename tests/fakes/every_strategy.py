@@ -2,7 +2,7 @@
 
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.api.v1alpha1.strategy import Aggregation, Stop, Topology
-from deliberation.protocol.messages import ResolvedStrategy, Task
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from fakes.tasks import build_task
 
 CHOICE = Answer(type=AnswerType.CHOICE, choices=("left", "right", "straight on"))

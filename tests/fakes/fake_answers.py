@@ -3,7 +3,8 @@
 from deliberation.engine.asks import Ask
 from deliberation.engine.reading import list_judged
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, Critique, LedgerEntry, Proposal, Score, Stage, Synthesis, Task, Usage
+from deliberation.protocol.entries import Ballot, Critique, LedgerEntry, Proposal, Score, Stage, Synthesis, Usage
+from deliberation.protocol.tasks import Task
 
 
 def answer_ask(task: Task, standing: Standing, ask: Ask, text: str, usage: Usage | None = None) -> LedgerEntry:

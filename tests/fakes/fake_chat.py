@@ -3,7 +3,9 @@
 import asyncio
 
 from deliberation.protocol.chat import Access, ChatRequest, ModelError, ReadAccess, Reply
-from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
+from deliberation.protocol.entries import Usage
+from deliberation.protocol.health import ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.clock import Clock
 
 

@@ -14,20 +14,10 @@ from deliberation.bus.port import Bus, BusUnavailableError, Subscription
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
-from deliberation.protocol.messages import (
-    Ballot,
-    Heartbeat,
-    LedgerEntry,
-    ProbeReply,
-    ProbeRequest,
-    ProbeResult,
-    Proposal,
-    Score,
-    Start,
-    Task,
-    Usage,
-)
+from deliberation.protocol.entries import Ballot, LedgerEntry, Proposal, Score, Start, Usage
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 BEAT_SECONDS = 1.0
 

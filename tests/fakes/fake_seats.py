@@ -6,8 +6,9 @@ from collections import Counter
 from deliberation.bus.port import Bus
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import LedgerEntry, Task, Usage
+from deliberation.protocol.entries import LedgerEntry, Usage
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from fakes.fake_answers import answer_ask
 
 

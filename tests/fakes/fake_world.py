@@ -49,15 +49,9 @@ from council_operator.status.conditions import format_time
 from council_operator.wakes import FINISHED
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
-from deliberation.protocol.messages import (
-    Abstention,
-    Heartbeat,
-    LedgerEntry,
-    LedgerRecord,
-    ProbeResult,
-    Start,
-    Task,
-)
+from deliberation.protocol.entries import Abstention, LedgerEntry, LedgerRecord, Start
+from deliberation.protocol.health import Heartbeat, ProbeResult
+from deliberation.protocol.tasks import Task
 from fakes.bodies import NOW_MS, SETTINGS
 from fakes.fake_answers import answer_ask
 from fakes.fake_kuberay import FakeKubeRay

@@ -9,7 +9,8 @@ from hashlib import sha256
 from deliberation.models.simulated.answering import Asked, Traits, answer
 from deliberation.models.simulated.prefix_cache import CHARACTERS_PER_TOKEN, count_tokens
 from deliberation.protocol.chat import ChatRequest, ReadAccess, Reply
-from deliberation.protocol.messages import ModelAddress, Usage
+from deliberation.protocol.entries import Usage
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.clock import Clock
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 
 @dataclass

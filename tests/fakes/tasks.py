@@ -3,7 +3,7 @@
 from typing import Any
 
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, Answer, AnswerType
-from deliberation.protocol.messages import ModelAddress, ResolvedStrategy, SeatTask, Task
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 
 def build_task(seats: int = 3, strategy: ResolvedStrategy = ResolvedStrategy.PANEL, **fields: Any) -> Task:

@@ -22,8 +22,9 @@ from deliberation.engine.cost import list_costs
 from deliberation.engine.fold import fold
 from deliberation.engine.ranking import rank
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, Cancel, Outcome, Proposal, ResolvedStrategy, Task
+from deliberation.protocol.entries import Ballot, Cancel, Outcome, Proposal
 from deliberation.protocol.streams import TASKS, build_task_consumer
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from deliberation.runner.persist import run_of
 from fakes.local_ray import RunnerProcess
 from fakes.nats_server import NatsServer

@@ -15,7 +15,8 @@ from deliberation.api.v1alpha1.deliberation import Answer, AnswerType
 from deliberation.engine.fold import fold
 from deliberation.engine.reading import build_listing
 from deliberation.engine.votes import count_answers
-from deliberation.protocol.messages import LedgerRecord, Proposal, ResolvedStrategy
+from deliberation.protocol.entries import LedgerRecord, Proposal
+from deliberation.protocol.tasks import ResolvedStrategy
 from fakes.tasks import build_task
 
 AGENTS, STRENGTH_OF_PRIOR, ROUNDS = 5, 4, 6

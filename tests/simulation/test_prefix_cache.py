@@ -17,7 +17,7 @@ from deliberation.local.operator import Finished
 from deliberation.models import client
 from deliberation.models.simulated.prefix_cache import BLOCK_CHARACTERS, BLOCK_TOKENS
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Stage
+from deliberation.protocol.entries import Stage
 from simulation.scene import deliberate, only
 
 CONTEXT = [{"name": "report", "text": "The shop answers in nine seconds instead of one. " * 40}]

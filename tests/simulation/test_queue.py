@@ -17,8 +17,8 @@ from council_operator.reconcile import Reconciler
 from council_operator.steps import build_steps
 from council_operator.wakes import Wakes
 from deliberation.bus.memory import MemoryBus
-from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import SystemClock
 from deliberation.runner.desk import Desk
 from fakes.bodies import SETTINGS, council_spec, deliberation, ready_council

@@ -18,8 +18,8 @@ from deliberation.api.v1alpha1.base import API_VERSION
 from deliberation.api.v1alpha1.council import RunnerMode
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.bus.port import Bus, BusUnavailableError
-from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

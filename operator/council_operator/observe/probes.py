@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from deliberation.bus.port import Bus, BusUnavailableError
-from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeRequest, ProbeResult
+from deliberation.protocol.health import Heartbeat, ProbeRequest, ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 
 GOOD_FOR_SECONDS = 30.0
 BAD_FOR_SECONDS = 3.0

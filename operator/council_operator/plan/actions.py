@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from deliberation.protocol.messages import LedgerEntry, Task
+from deliberation.protocol.entries import LedgerEntry
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 
 @dataclass(frozen=True)

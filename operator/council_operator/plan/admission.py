@@ -12,8 +12,8 @@ from deliberation.api.v1alpha1.council import Member
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
 from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, StrategyType, Topology
 from deliberation.engine.strategies import PRESETS
-from deliberation.protocol.messages import ResolvedStrategy, SeatTask, Task
 from deliberation.protocol.streams import MAX_MESSAGE_BYTES
+from deliberation.protocol.tasks import ResolvedStrategy, SeatTask, Task
 
 Body = dict[str, Any]
 

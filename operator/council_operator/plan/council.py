@@ -14,7 +14,7 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, rayjob, servers, simulated, vllm
 from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.health import Heartbeat
 
 Body = dict[str, Any]
 

@@ -23,8 +23,9 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
-from deliberation.protocol.messages import Abstention, Cancel, Outcome, Suspend, Task
+from deliberation.protocol.entries import Abstention, Cancel, Outcome, Suspend
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from council_operator.plan.actions import Message, PublishEntry, Purge
 from council_operator.plan.own_runner import dismiss
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Cancel, Task
+from deliberation.protocol.entries import Cancel
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 VERDICT_PATIENCE_SECONDS = 5.0
 """How long the runner has to conclude the run that was stopped, before its messages are taken away from it."""

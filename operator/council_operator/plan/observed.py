@@ -7,7 +7,9 @@ from typing import Any
 
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Heartbeat, LedgerRecord, ProbeResult, Task
+from deliberation.protocol.entries import LedgerRecord
+from deliberation.protocol.health import Heartbeat, ProbeResult
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

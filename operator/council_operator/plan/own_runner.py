@@ -26,7 +26,7 @@ from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, names, rayjob
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

@@ -10,7 +10,7 @@ from council_operator.render import labels, names, simulated
 from council_operator.render.rayjob import Mounted, Outfit
 from deliberation.api.v1alpha1.council import CouncilSpec, Member, RunnerMode
 from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
-from deliberation.protocol.messages import ModelAddress, SeatTask
+from deliberation.protocol.tasks import ModelAddress, SeatTask
 
 Body = dict[str, Any]
 

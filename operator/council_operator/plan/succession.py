@@ -12,7 +12,7 @@ from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.observed import CouncilObserved
 from council_operator.plan.roster import Roster, model_of
 from council_operator.render import labels
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 Body = dict[str, Any]
 

@@ -10,7 +10,7 @@ from council_operator.plan import health
 from council_operator.plan.observed import DeliberationObserved
 from deliberation.api.v1alpha1.deliberation import DEFAULT_TIMEOUT_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import Suspend
+from deliberation.protocol.entries import Suspend
 
 Body = dict[str, Any]
 

@@ -28,7 +28,8 @@ from deliberation.engine.report import report
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Work, step
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Stage, Task
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

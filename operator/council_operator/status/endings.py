@@ -4,8 +4,9 @@ from council_operator.status.conditions import Finding
 from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Outcome, Task, Verdict
+from deliberation.protocol.entries import Outcome, Verdict
 from deliberation.protocol.streams import DEAD, TaskConsumer
+from deliberation.protocol.tasks import Task
 
 
 def find_end(verdict: Verdict) -> Phase:

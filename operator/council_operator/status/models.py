@@ -15,7 +15,8 @@ from council_operator.status.gpu import summarise_gpu
 from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
 from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import ModelAddress, ProbeResult
+from deliberation.protocol.health import ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 
 Body = dict[str, Any]
 

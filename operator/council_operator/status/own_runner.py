@@ -16,7 +16,7 @@ from council_operator.status.runner import (
 )
 from deliberation.api.v1alpha1.deliberation_status import OwnRunner, Phase
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
 

@@ -11,8 +11,8 @@ from deliberation.bus.port import BusUnavailableError
 from deliberation.bus.records import find_task_in
 from deliberation.bus.writing import create_once
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 MAX_REASON_CHARACTERS = 200
 NANOSECONDS = 1_000_000_000

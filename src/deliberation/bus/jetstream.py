@@ -17,17 +17,11 @@ from deliberation.bus.port import BusUnavailableError, Delivery, Subscription
 from deliberation.bus.records import build_record, find_task_in
 from deliberation.bus.writing import create_once, purge
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import (
-    Heartbeat,
-    LedgerEntry,
-    LedgerRecord,
-    MalformedMessageError,
-    ProbeReply,
-    ProbeRequest,
-    Task,
-    decode,
-)
+from deliberation.protocol.entries import LedgerEntry, LedgerRecord
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest
+from deliberation.protocol.messages import MalformedMessageError, decode
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 PATIENCE_SECONDS = 5.0
 

@@ -11,15 +11,10 @@ from deliberation.bus.memory_delivery import Attempt, MemoryDelivery
 from deliberation.bus.port import BusUnavailableError, Delivery, MessageTooLargeError, Subscription
 from deliberation.bus.records import build_record, call_back, find_task_in
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import (
-    Heartbeat,
-    LedgerEntry,
-    LedgerRecord,
-    ProbeReply,
-    ProbeRequest,
-    Task,
-)
+from deliberation.protocol.entries import LedgerEntry, LedgerRecord
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 Item = TypeVar("Item")
 

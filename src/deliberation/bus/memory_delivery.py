@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from deliberation.bus.records import find_task_in
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Task
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 if TYPE_CHECKING:
     from deliberation.bus.memory import MemoryBus

@@ -12,9 +12,11 @@ from deliberation.bus.jetstream import PATIENCE_SECONDS, JetStreamBus, connect
 from deliberation.bus.login import CredentialsLogin, Tls
 from deliberation.bus.port import BusMisconfiguredError, Delivery, Subscription
 from deliberation.protocol.authority import Authority
-from deliberation.protocol.messages import Heartbeat, LedgerEntry, LedgerRecord, ProbeReply, ProbeRequest, Task
+from deliberation.protocol.entries import LedgerEntry, LedgerRecord
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest
 from deliberation.protocol.permissions import OPERATOR_USER
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 _UPDATE_ACCOUNT = "$SYS.REQ.CLAIMS.UPDATE"
 

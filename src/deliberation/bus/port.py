@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from deliberation.protocol.messages import Heartbeat, LedgerEntry, LedgerRecord, ProbeReply, ProbeRequest, Task
+from deliberation.protocol.entries import LedgerEntry, LedgerRecord
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 
 
 class BusUnavailableError(Exception):

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable
 
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import LedgerRecord, MalformedMessageError, Task, decode, decode_entry
+from deliberation.protocol.entries import LedgerRecord, decode_entry
+from deliberation.protocol.messages import MalformedMessageError, decode
+from deliberation.protocol.tasks import Task
 
 _log = logging.getLogger(__name__)
 

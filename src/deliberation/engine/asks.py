@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Proposal, Stage, Synthesis
 
 Contribution = Proposal | Critique | Ballot | Synthesis
 """An entry in which a seat says what it thinks."""

@@ -3,7 +3,7 @@
 from deliberation.engine.asks import Ask
 from deliberation.engine.request import build_request
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 
 BYTES_PER_TOKEN = 3
 """Fewer than the four or so that a token of English or code has: a prompt is rather taken for too long."""

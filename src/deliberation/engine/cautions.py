@@ -12,7 +12,8 @@ from deliberation.engine.majority import is_unassailable
 from deliberation.engine.reading import identify_models
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_synthesiser
-from deliberation.protocol.messages import ModelAddress, Outcome, Proposal, Stage, Synthesis, Task
+from deliberation.protocol.entries import Outcome, Proposal, Stage, Synthesis
+from deliberation.protocol.tasks import ModelAddress, Task
 
 LOW_AGREEMENT = Fraction(1, 2)
 """Kendall's W below which judges agree less than moderately (Schmidt, Decision Sciences 28 (1997) 763)."""

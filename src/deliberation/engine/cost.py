@@ -11,7 +11,8 @@ from deliberation.api.v1alpha1.strategy import Judging, Topology
 from deliberation.engine.strategies import get_preset, list_legs
 from deliberation.engine.waves import count_samples
 from deliberation.protocol.chat import QUESTIONS_AT_A_TIME
-from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from deliberation.engine.ranking import rank
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Proposal, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from deliberation.engine.ranking import Ranking, rank
 from deliberation.engine.reading import identify_models
 from deliberation.engine.standing import Standing
 from deliberation.engine.votes import count_answers
-from deliberation.protocol.messages import Proposal, ResolvedStrategy, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from deliberation.engine.settling import drop_uncounted
 from deliberation.engine.standing import Rejection, Standing, Wave
 from deliberation.engine.strategies import list_legs
 from deliberation.engine.waves import find_asks
-from deliberation.protocol.messages import Abstention, Ballot, LedgerEntry, LedgerRecord, Start, Suspend, Task, Verdict
+from deliberation.protocol.entries import Abstention, Ballot, LedgerEntry, LedgerRecord, Start, Suspend, Verdict
+from deliberation.protocol.tasks import Task
 
 
 def fold(task: Task, records: Iterable[LedgerRecord]) -> Standing:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Stage, Synthesis, name_proposal
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Proposal, Stage, Synthesis, name_proposal
 
 _Name = TypeVar("_Name")
 _Entry = TypeVar("_Entry")

@@ -12,7 +12,8 @@ from deliberation.api.v1alpha1.deliberation import Criterion
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.reading import identify_models
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, Score, Task
+from deliberation.protocol.entries import Ballot, Score
+from deliberation.protocol.tasks import Task
 
 Scores = Mapping[str, Mapping[str, int]]
 """For each judge what it gave each proposal: the sum of its scores, each times the weight of its criterion."""

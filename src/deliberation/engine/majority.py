@@ -7,7 +7,7 @@ from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.engine.votes import count_answers, list_votes
-from deliberation.protocol.messages import ResolvedStrategy, Task
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 def find_keepers(task: Task, standing: Standing) -> frozenset[str]:

@@ -16,7 +16,8 @@ from deliberation.engine.schemas import HIGHEST_SCORE, LOWEST_SCORE, MAX_CRITIQU
 from deliberation.engine.standing import Standing
 from deliberation.engine.texts import clean, cut, drop_thinking
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Score, Stage, Synthesis, Task
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Proposal, Score, Stage, Synthesis
+from deliberation.protocol.tasks import Task
 
 MAX_ANSWER_BYTES = 192 * 1024
 """Longest answer that the ledger keeps: with every character escaped it still fits one message."""

@@ -17,7 +17,8 @@ from deliberation.engine.judgement import CriterionMean, Judgement, judge
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_preset
 from deliberation.engine.votes import count_answers
-from deliberation.protocol.messages import Proposal, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.tasks import Task
 
 Groups = list[list[str]]
 """Ids of proposals, best first; those in one group are tied."""

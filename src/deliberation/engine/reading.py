@@ -11,7 +11,8 @@ from string import ascii_uppercase
 from deliberation.api.v1alpha1.strategy import Topology
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Proposal, ResolvedStrategy, Stage, Task
+from deliberation.protocol.entries import Proposal, Stage
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 def build_listing(task: Task, standing: Standing, ask: Ask) -> Mapping[str, Proposal]:

@@ -44,8 +44,9 @@ from deliberation.engine.texts import cut
 from deliberation.engine.usage import tell_usage
 from deliberation.engine.waves import count_samples
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import Outcome, Task
-from deliberation.protocol.messages import ResolvedStrategy as StrategyOfTask
+from deliberation.protocol.entries import Outcome
+from deliberation.protocol.tasks import ResolvedStrategy as StrategyOfTask
+from deliberation.protocol.tasks import Task
 
 MAX_REPORT_BYTES = 24 * 1024
 """Size of a report as JSON: a status is at most 32 KiB, and its conditions and references need room, too."""

@@ -23,7 +23,8 @@ from deliberation.prompts import stages
 from deliberation.prompts.control_tokens import defuse
 from deliberation.prompts.stages import Listed, Listing
 from deliberation.protocol.chat import ChatRequest, Decisions, Reply, ScoreQuestion
-from deliberation.protocol.messages import Abstention, Proposal, ResolvedStrategy, SeatTask, Stage, Task
+from deliberation.protocol.entries import Abstention, Proposal, Stage
+from deliberation.protocol.tasks import ResolvedStrategy, SeatTask, Task
 
 MAX_REPAIRED_BYTES = 8192
 """Most of an unusable reply that is shown to its writer again."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from deliberation.engine.asks import Ask, Contribution
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Start, Synthesis, Verdict
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Proposal, Start, Synthesis, Verdict
 
 
 class Rejection(StrEnum):

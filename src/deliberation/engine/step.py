@@ -10,7 +10,8 @@ from deliberation.engine.majority import is_decided
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import get_preset
 from deliberation.engine.waves import has_judging
-from deliberation.protocol.messages import Abstention, LedgerEntry, Outcome, Stage, Task, Verdict
+from deliberation.protocol.entries import Abstention, LedgerEntry, Outcome, Stage, Verdict
+from deliberation.protocol.tasks import Task
 
 _WHY = {
     AbstentionReason.BUDGET_EXHAUSTED: "budget.tokens does not pay for this stage, so nobody was asked: raise it",

@@ -5,7 +5,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 @dataclass(frozen=True)

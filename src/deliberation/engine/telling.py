@@ -18,7 +18,7 @@ from deliberation.engine.findings import Findings, counts_answers
 from deliberation.engine.ranking import find_margin, find_winner_share
 from deliberation.engine.standing import Standing
 from deliberation.engine.texts import cut
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 
 _MAX_COUNTS = 26
 _MAX_DISSENTS = 64

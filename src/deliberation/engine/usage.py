@@ -3,7 +3,8 @@
 from deliberation.api.v1alpha1.deliberation_status import StageUsage, UsageStatus
 from deliberation.engine.asks import ask_of
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Stage, Task, Usage, Verdict
+from deliberation.protocol.entries import Stage, Usage, Verdict
+from deliberation.protocol.tasks import Task
 
 
 def tell_usage(task: Task, standing: Standing) -> UsageStatus:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from deliberation.aggregation.answers import read_answer
 from deliberation.aggregation.plurality import Cluster, Vote, count_votes
-from deliberation.protocol.messages import Proposal, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.tasks import Task
 
 
 def list_votes(task: Task, proposals: Mapping[str, Proposal]) -> Iterator[Vote]:

@@ -4,7 +4,8 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.majority import find_keepers
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import get_preset, get_synthesiser
-from deliberation.protocol.messages import ResolvedStrategy, Stage, Task
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 
 def find_asks(task: Task, standing: Standing, stage: Stage, number: int) -> tuple[Ask, ...]:

@@ -18,7 +18,7 @@ from deliberation.local.options import Endpoint, Options
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel as ServedModel
 from deliberation.models.simulated.server import build_app
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 Body = dict[str, Any]
 

@@ -13,8 +13,9 @@ from council_operator.plan.waiting import is_council_ready
 from council_operator.status.deliberation import summarise
 from deliberation.bus.port import Bus
 from deliberation.local.models import SimulatedServers
-from deliberation.protocol.messages import LedgerRecord, Task
+from deliberation.protocol.entries import LedgerRecord
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import Clock
 
 Body = dict[str, Any]

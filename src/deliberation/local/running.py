@@ -21,7 +21,7 @@ from deliberation.local.operator import Finished, LocalOperator
 from deliberation.local.options import BusChoice, Options
 from deliberation.local.seats import open_seats
 from deliberation.models.client import ChatClient
-from deliberation.protocol.messages import ProbeRequest
+from deliberation.protocol.health import ProbeRequest
 from deliberation.runner.clock import Clock, SystemClock
 from deliberation.runner.desk import Desk, Hosts
 from deliberation.runner.health import Probes

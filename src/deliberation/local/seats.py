@@ -9,7 +9,7 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.local.faults import BadInputError
 from deliberation.models.client import ChatClient
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.desk import Hosts
 from deliberation.runner.seat import Seat

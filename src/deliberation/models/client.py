@@ -22,7 +22,9 @@ from deliberation.models.retrying import choose_pause_seconds, read_retry_after
 from deliberation.models.routing import find_beginning
 from deliberation.models.trust import NoCertificatesError, Trust
 from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply
-from deliberation.protocol.messages import ModelAddress, ProbeResult, Usage
+from deliberation.protocol.entries import Usage
+from deliberation.protocol.health import ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 
 Body = dict[str, Any]
 Content = TypeVar("Content")

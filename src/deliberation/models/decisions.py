@@ -7,7 +7,7 @@ from typing import Any
 
 from deliberation.models.replies import MalformedReplyError, read_object
 from deliberation.protocol.chat import QUESTIONS_AT_A_TIME, Decisions, ScoreQuestion
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 _MAX_LEVELS = 10
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import Usage
+from deliberation.protocol.entries import Usage
 
 MAX_TOKENS = 1_000_000_000
 """No call uses more: a larger count is a fault of the server and counts as this."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from deliberation.api.v1alpha1.deliberation import AnswerType
 from deliberation.prompts.library import render
 from deliberation.prompts.parts import Part, choose_mark, enclose
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 
 
 def shared_prompt(task: Task) -> str:

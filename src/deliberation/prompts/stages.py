@@ -8,7 +8,7 @@ from deliberation.api.v1alpha1.deliberation import Criterion
 from deliberation.prompts.library import find_preset, render
 from deliberation.prompts.parts import Part, choose_mark, enclose
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import SeatTask, Task
+from deliberation.protocol.tasks import SeatTask, Task
 
 _EXAMPLE_SCORES = (4, 2, 5, 3, 1)
 """In the example of a ballot: all different, because small models copy what they see."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.protocol.messages import Usage
+from deliberation.protocol.entries import Usage
 
 QUESTIONS_AT_A_TIME = 64
 """Most questions of one call of a decisions endpoint (vLLM 0.33)."""

@@ -19,7 +19,7 @@ from deliberation.bus.jetstream import connect
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
 from deliberation.models.client import ChatClient
-from deliberation.protocol.messages import Task
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import Clock, SystemClock, sleep
 from deliberation.runner.faults import SeatFailedError, describe
 from deliberation.runner.logs import set_up_logs

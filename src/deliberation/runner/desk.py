@@ -14,9 +14,10 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.bus.port import Bus, BusUnavailableError, Delivery
 from deliberation.engine.asks import Ask
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Abstention, ModelAddress, Task
+from deliberation.protocol.entries import Abstention
 from deliberation.protocol.streams import RETRIED_IN_VAIN
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import ModelAddress, Task
 from deliberation.runner.clock import Clock, sleep
 from deliberation.runner.driver import Driver, Seats
 from deliberation.runner.faults import describe

@@ -17,7 +17,8 @@ from deliberation.engine.fold import Folding
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, LedgerEntry, LedgerRecord, Start, Task
+from deliberation.protocol.entries import Abstention, LedgerEntry, LedgerRecord, Start
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.faults import describe
 from deliberation.runner.persist import insist, persist, run_of

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from deliberation.bus.port import Bus, BusUnavailableError
 from deliberation.protocol.chat import Access, ModelError
-from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.clock import Clock, sleep
 from deliberation.runner.faults import describe
 from deliberation.runner.secret_files import read_access

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from deliberation.bus.port import Bus, BusUnavailableError
-from deliberation.protocol.messages import LedgerEntry, Task
+from deliberation.protocol.entries import LedgerEntry
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from deliberation.runner.clock import Clock, sleep
 
 GRACE_MS = 15_000

@@ -13,7 +13,8 @@ from deliberation.engine.request import build_request, find_repair
 from deliberation.engine.standing import Standing
 from deliberation.engine.usage import add_up
 from deliberation.protocol.chat import ChatRequest, ModelError, ReadAccess, Reply
-from deliberation.protocol.messages import Abstention, ModelAddress, Task, Usage
+from deliberation.protocol.entries import Abstention, Usage
+from deliberation.protocol.tasks import ModelAddress, Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.persist import persist, run_of
 from deliberation.runner.secret_files import read_access

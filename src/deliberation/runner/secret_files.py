@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.chat import Access, ModelError
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 CERTIFICATES = "certificates"
 """Folder beside that of the Secrets: `<ConfigMap>/<key>` below it is one bundle of certificate authorities."""

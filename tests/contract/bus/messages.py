@@ -3,8 +3,10 @@
 from typing import Any
 
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA
-from deliberation.protocol.messages import ModelAddress, ProbeRequest, Proposal, ResolvedStrategy, SeatTask, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.health import ProbeRequest
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 RUNNER = "runner-0123456789"
 

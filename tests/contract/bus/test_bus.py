@@ -6,14 +6,8 @@ import pytest
 
 from deliberation.bus.port import Bus, BusUnavailableError, Delivery, MessageTooLargeError
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import (
-    Cancel,
-    Heartbeat,
-    ProbeReply,
-    ProbeRequest,
-    ProbeResult,
-    Start,
-)
+from deliberation.protocol.entries import Cancel, Start
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
 from deliberation.protocol.subjects import Run
 
 from .conftest import Stage

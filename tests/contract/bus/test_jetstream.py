@@ -16,8 +16,10 @@ from deliberation.api.v1alpha1.deliberation import ContextText
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import BusMisconfiguredError, BusUnavailableError, MessageTooLargeError
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import Cancel, Heartbeat, LedgerRecord, SeatTask, Start
+from deliberation.protocol.entries import Cancel, LedgerRecord, Start
+from deliberation.protocol.health import Heartbeat
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import SeatTask
 from fakes.nats_server import NatsServer
 
 from .messages import RUNNER, build_task, proposal

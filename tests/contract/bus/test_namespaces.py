@@ -25,7 +25,8 @@ from deliberation.bus.namespaced import NamespacedBus, connect_namespaced
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol import authority, keys, permissions, streams, subjects
 from deliberation.protocol.authority import Authority
-from deliberation.protocol.messages import Cancel, Heartbeat, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.entries import Cancel
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
 from deliberation.protocol.subjects import Run
 from deliberation.protocol.tokens import Credentials, user_credentials
 from fakes.nats_server import AUTHORITY, NatsServer, trusting

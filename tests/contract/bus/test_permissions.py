@@ -15,7 +15,8 @@ from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.login import PasswordLogin
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol import permissions, streams, subjects
-from deliberation.protocol.messages import Cancel, Heartbeat, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.entries import Cancel
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
 from deliberation.protocol.subjects import Run
 from fakes.nats_server import NatsServer
 

@@ -11,7 +11,7 @@ import pytest
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol import streams
-from deliberation.protocol.messages import Start
+from deliberation.protocol.entries import Start
 from deliberation.protocol.subjects import Run
 from fakes.nats_server import NatsServer
 

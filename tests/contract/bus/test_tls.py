@@ -12,7 +12,7 @@ from deliberation.bus.jetstream import connect
 from deliberation.bus.login import CA_KEY, CREDENTIALS_KEY, Tls
 from deliberation.bus.namespaced import connect_namespaced
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import Cancel
+from deliberation.protocol.entries import Cancel
 from deliberation.protocol.subjects import Run
 from deliberation.runner.settings import Settings
 from fakes.nats_server import AUTHORITY, NatsServer, trusting

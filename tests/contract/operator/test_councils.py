@@ -10,7 +10,7 @@ from clusters import control_plane, folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer
 from contract.operator.conftest import CRD_SECONDS, MEMBERS, World, council_body, question_body
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.fake_kubelet import FakeKubelet
 from fakes.fake_runner import FakeRunner
 from fakes.nats_server import NatsServer

@@ -7,7 +7,7 @@ import pytest
 
 from contract.operator.conftest import World, council_body, question_body
 from deliberation.protocol import streams
-from deliberation.protocol.messages import Proposal
+from deliberation.protocol.entries import Proposal
 from deliberation.protocol.subjects import Run, entry
 from fakes.fake_runner import FakeRunner, agree
 

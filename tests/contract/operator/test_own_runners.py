@@ -9,7 +9,7 @@ import pytest
 
 from contract.operator.conftest import Body, World, council_body, question_body
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import Proposal
+from deliberation.protocol.entries import Proposal
 from fakes.fake_runner import FakeRunner
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(600)]

@@ -7,8 +7,9 @@ from council_operator.loops import Again, Key, Settled
 from council_operator.wakes import key_of_leavings
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import Outcome, Start, Task, Verdict
+from deliberation.protocol.entries import Outcome, Start, Verdict
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from fakes.bodies import deliberation, ready_council
 from fakes.fake_kubernetes import FakeKubernetes
 from fakes.fake_world import FakeWorld

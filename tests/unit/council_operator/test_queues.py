@@ -11,7 +11,7 @@ from council_operator.observe.queues import fill
 from council_operator.plan.observed import Runs, Turn
 from council_operator.plan.roster import runner_name
 from council_operator.queues import Queues
-from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.health import Heartbeat
 from fakes.bodies import NAMESPACE, SETTINGS, council, council_spec, deliberation, ready_council
 from fakes.fake_kubernetes import FakeKubernetes
 

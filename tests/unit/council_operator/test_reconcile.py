@@ -17,8 +17,9 @@ from council_operator.steps import build_steps
 from council_operator.wakes import Wakes
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import Bus
-from deliberation.protocol.messages import LedgerEntry, Task
+from deliberation.protocol.entries import LedgerEntry
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from fakes.fake_kubernetes import FakeKubernetes, reference_of
 from fakes.fake_runner import FakeRunner, now_ms
 

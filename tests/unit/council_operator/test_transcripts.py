@@ -26,7 +26,7 @@ from council_operator.plan.actions import (
     RemoveTaskConsumer,
 )
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld
 

@@ -5,7 +5,7 @@ import pytest
 from council_operator.loops import Key
 from council_operator.plan.observed import Activity
 from council_operator.wakes import SWEEP, Wakes, key_of_leavings
-from deliberation.protocol.messages import Heartbeat
+from deliberation.protocol.health import Heartbeat
 from deliberation.protocol.subjects import Run
 from fakes.bodies import SETTINGS
 from fakes.fake_nodes import fake_gpu_node

@@ -4,7 +4,8 @@ from council_operator.observe import probes as probes_module
 from council_operator.observe.probes import Probes
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 
 MODELS = (ModelAddress(name="small", base_url="http://small", model_name="m"),)
 

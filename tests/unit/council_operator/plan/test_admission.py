@@ -6,7 +6,8 @@ from council_operator.plan.admission import build_task, check
 from council_operator.plan.specs import InvalidSpecError
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, DeliberationSpec
 from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, Topology
-from deliberation.protocol.messages import ResolvedStrategy, Task, decode
+from deliberation.protocol.messages import decode
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from fakes.bodies import NOW_MS, SETTINGS, council, council_spec, deliberation
 
 Body = dict[str, Any]

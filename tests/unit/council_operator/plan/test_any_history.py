@@ -17,7 +17,8 @@ from council_operator.plan.health import RunnerState
 from council_operator.render import labels
 from deliberation.api.v1alpha1.council_status import CouncilStatus
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
-from deliberation.protocol.messages import LedgerRecord, ProbeResult
+from deliberation.protocol.entries import LedgerRecord
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld
 

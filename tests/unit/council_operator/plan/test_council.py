@@ -6,7 +6,7 @@ import pytest
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, Plan, Release
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, SIMULATED, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld, conditions_of
 

@@ -12,7 +12,7 @@ from council_operator.plan.actions import (
     PublishTask,
 )
 from council_operator.plan.observed import Turn
-from deliberation.protocol.messages import Abstention, Cancel, Outcome, Proposal, Start, Suspend, Verdict
+from deliberation.protocol.entries import Abstention, Cancel, Outcome, Proposal, Start, Suspend, Verdict
 from fakes.bodies import NOW_MS, council, council_spec, deliberation, ready_council
 from fakes.fake_world import FakeWorld, conditions_of
 

@@ -5,7 +5,7 @@ import pytest
 from council_operator.plan.idle import may_sleep
 from council_operator.render.labels import KUEUE_LABELS
 from council_operator.status.conditions import format_time
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, VLLM, council, council_spec, deliberation
 from fakes.fake_nodes import fake_gpu_node
 from fakes.fake_world import FakeWorld, conditions_of

@@ -4,7 +4,7 @@ import pytest
 
 from council_operator.plan.actions import PublishEntry, Purge
 from council_operator.plan.leavings import Clearing
-from deliberation.protocol.messages import Cancel
+from deliberation.protocol.entries import Cancel
 from deliberation.protocol.subjects import Run
 from fakes.bodies import deliberation, ready_council
 from fakes.fake_world import FakeWorld

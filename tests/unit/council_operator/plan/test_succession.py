@@ -4,7 +4,7 @@ import pytest
 
 from council_operator.plan.roster import build_roster
 from council_operator.plan.succession import SETTLED_AFTER_SECONDS
-from deliberation.protocol.messages import ModelAddress, Task
+from deliberation.protocol.tasks import ModelAddress, Task
 from fakes.bodies import SETTINGS, SIMULATED, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from council_operator.status.council import summarise
 from deliberation.api.v1alpha1.council_status import CouncilStatus
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec, deliberation
 from fakes.fake_world import FakeWorld, conditions_of
 

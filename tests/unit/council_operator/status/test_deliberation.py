@@ -10,7 +10,7 @@ from council_operator.plan.observed import Turn
 from council_operator.status import deliberation as deliberation_status
 from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.protocol.messages import Cancel, Outcome, Proposal, Start, Verdict
+from deliberation.protocol.entries import Cancel, Outcome, Proposal, Start, Verdict
 from fakes.bodies import (
     NOW_MS,
     SETTINGS,

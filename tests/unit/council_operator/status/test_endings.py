@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
-from deliberation.protocol.messages import Outcome, Proposal, Verdict
+from deliberation.protocol.entries import Outcome, Proposal, Verdict
 from fakes.bodies import NOW_MS, deliberation, ready_council
 from fakes.fake_world import FakeWorld, abstain, conditions_of
 

@@ -8,7 +8,7 @@ from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.models import summarise_models
 from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
-from deliberation.protocol.messages import ProbeResult
+from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 from fakes.fake_world import FakeWorld
 

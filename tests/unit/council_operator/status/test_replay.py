@@ -14,8 +14,10 @@ import yaml
 from council_operator.plan.observed import DeliberationObserved
 from council_operator.status.deliberation import summarise
 from deliberation.bus.memory import MemoryBus
-from deliberation.protocol.messages import LedgerRecord, Task, decode, decode_entry
+from deliberation.protocol.entries import LedgerRecord, decode_entry
+from deliberation.protocol.messages import decode
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from deliberation.runner.driver import Driver
 from deliberation.runner.seat import Seat
 from fakes.bodies import deliberation

@@ -7,7 +7,8 @@ import pytest
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import Cancel, Heartbeat, ProbeRequest
+from deliberation.protocol.entries import Cancel
+from deliberation.protocol.health import Heartbeat, ProbeRequest
 from deliberation.protocol.subjects import Run
 
 RUN = Run("team", "uid")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from deliberation.bus.records import build_record, call_back, find_task_in
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import Cancel, MalformedMessageError
+from deliberation.protocol.entries import Cancel
+from deliberation.protocol.messages import MalformedMessageError
 from deliberation.protocol.subjects import Run
 
 RUN = Run("team", "uid")

@@ -14,20 +14,8 @@ from deliberation.engine.reading import build_listing
 from deliberation.engine.standing import Standing
 from deliberation.engine.step import Finish, Record, Work, step
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import (
-    Ballot,
-    LedgerEntry,
-    LedgerRecord,
-    ModelAddress,
-    Proposal,
-    ResolvedStrategy,
-    Score,
-    SeatTask,
-    Stage,
-    Task,
-    Usage,
-    Verdict,
-)
+from deliberation.protocol.entries import Ballot, LedgerEntry, LedgerRecord, Proposal, Score, Stage, Usage, Verdict
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 START_MS = 1_000_000
 TIMEOUT_MS = 10_000

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 
 from deliberation.engine.asks import Contribution, ask_of
-from deliberation.protocol.messages import Abstention, Cancel, Proposal, Stage, Start, Suspend, Verdict
+from deliberation.protocol.entries import Abstention, Cancel, Proposal, Stage, Start, Suspend, Verdict
 from unit.deliberation.protocol import strategies
 
 CONTRIBUTIONS = strategies.entries.filter(

@@ -8,7 +8,7 @@ from deliberation.engine.budget import can_pay, count_spent, reserve
 from deliberation.engine.request import build_request
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Stage
+from deliberation.protocol.entries import Stage
 from unit.deliberation.engine.scripted import ballot, build_task, propose, stand
 
 TASK = build_task(3)

@@ -10,18 +10,8 @@ from deliberation.engine.cautions import find_cautions
 from deliberation.engine.findings import NOTHING, Findings, examine
 from deliberation.engine.ranking import Ranking
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import (
-    Abstention,
-    Ballot,
-    ModelAddress,
-    Outcome,
-    Proposal,
-    ResolvedStrategy,
-    Stage,
-    Synthesis,
-    Task,
-    Verdict,
-)
+from deliberation.protocol.entries import Abstention, Ballot, Outcome, Proposal, Stage, Synthesis, Verdict
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, Task
 from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose, stand
 
 TEXTS = (

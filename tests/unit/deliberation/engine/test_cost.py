@@ -8,7 +8,8 @@ from deliberation.bus.memory import MemoryBus
 from deliberation.engine.asks import ask_of
 from deliberation.engine.cost import Cost, list_costs
 from deliberation.engine.request import build_request
-from deliberation.protocol.messages import Ballot, Critique, ResolvedStrategy, Stage, Task
+from deliberation.protocol.entries import Ballot, Critique, Stage
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from deliberation.runner.driver import Driver
 from deliberation.runner.seat import Seat
 from fakes.every_strategy import CHOICE, TASKS

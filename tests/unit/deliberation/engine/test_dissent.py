@@ -3,7 +3,7 @@ from collections import Counter
 from deliberation.engine.asks import Ask
 from deliberation.engine.dissent import view_best
 from deliberation.engine.request import build_request
-from deliberation.protocol.messages import Stage
+from deliberation.protocol.entries import Stage
 from unit.deliberation.engine.scripted import ballot, build_task, propose, stand
 
 TASK = build_task(5, synthesiser="s-0", top_k=1)

@@ -5,7 +5,8 @@ import pytest
 from deliberation.api.v1alpha1.deliberation import Answer
 from deliberation.engine.findings import NOTHING, Findings, examine
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Proposal, ResolvedStrategy, Task
+from deliberation.protocol.entries import Proposal
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, ballot, build_task, build_vote, propose
 from unit.deliberation.engine.test_cautions import AGREED, CIRCLE, TEXTS, ended, mixed
 

@@ -3,20 +3,20 @@ import pytest
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
-from deliberation.protocol.messages import (
+from deliberation.protocol.entries import (
     Abstention,
     Cancel,
     Critique,
     LedgerEntry,
     LedgerRecord,
     Outcome,
-    ResolvedStrategy,
     Stage,
     Start,
     Suspend,
     Synthesis,
     Verdict,
 )
+from deliberation.protocol.tasks import ResolvedStrategy
 from unit.deliberation.engine.scripted import ballot, build_task, build_vote, propose, record_all, stand
 
 TASK = build_task(3)

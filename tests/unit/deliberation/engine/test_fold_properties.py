@@ -12,20 +12,19 @@ from deliberation.engine.asks import ask_of
 from deliberation.engine.fold import Folding, fold
 from deliberation.engine.report import report
 from deliberation.engine.step import Finish, Record, step
-from deliberation.protocol.messages import (
+from deliberation.protocol.entries import (
     Abstention,
     Cancel,
     Critique,
     LedgerEntry,
     LedgerRecord,
     Proposal,
-    ResolvedStrategy,
     Stage,
     Start,
     Suspend,
     Synthesis,
-    Task,
 )
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from fakes.fake_answers import answer_ask
 from unit.deliberation.engine.scripted import CHOICE, ballot, build_task, build_vote, propose
 from unit.deliberation.engine.test_fold import TASK, VERDICT, abstain

@@ -9,7 +9,7 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.gathering import Gathering
 from deliberation.engine.standing import Standing
 from deliberation.engine.strategies import Leg
-from deliberation.protocol.messages import Abstention, Ballot, Critique, LedgerEntry, Proposal, Stage, Synthesis
+from deliberation.protocol.entries import Abstention, Ballot, Critique, LedgerEntry, Proposal, Stage, Synthesis
 
 SEATS = ("s-0", "s-1", "s-2")
 BEFORE = Standing(

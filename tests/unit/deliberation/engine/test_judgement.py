@@ -7,7 +7,8 @@ import pytest
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.judgement import judge
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Ballot, ModelAddress, Task
+from deliberation.protocol.entries import Ballot
+from deliberation.protocol.tasks import ModelAddress, Task
 from unit.deliberation.engine.scripted import ballot, build_task, propose, stand
 
 TASK = build_task(3)

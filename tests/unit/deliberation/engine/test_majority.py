@@ -11,7 +11,8 @@ from deliberation.engine.majority import find_keepers, is_decided, is_unassailab
 from deliberation.engine.standing import Standing, Wave
 from deliberation.engine.strategies import list_legs
 from deliberation.engine.votes import count_answers
-from deliberation.protocol.messages import Proposal, ResolvedStrategy, SeatTask, Stage, Task
+from deliberation.protocol.entries import Proposal, Stage
+from deliberation.protocol.tasks import ResolvedStrategy, SeatTask, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
     NUMBER,

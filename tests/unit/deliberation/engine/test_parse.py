@@ -10,17 +10,9 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.parse import MAX_ANSWER_BYTES, MAX_RATIONALE_BYTES, read_reply
 from deliberation.protocol.chat import Reply
-from deliberation.protocol.messages import (
-    Abstention,
-    LedgerRecord,
-    Proposal,
-    ResolvedStrategy,
-    Stage,
-    Synthesis,
-    Usage,
-    decode_entry,
-)
+from deliberation.protocol.entries import Abstention, LedgerRecord, Proposal, Stage, Synthesis, Usage, decode_entry
 from deliberation.protocol.streams import MAX_MESSAGE_BYTES
+from deliberation.protocol.tasks import ResolvedStrategy
 from unit.deliberation.engine.scripted import BOOLEAN, CHOICE, NUMBER, build_task, build_vote, propose, stand
 
 USAGE = Usage(calls=1, prompt_tokens=10, completion_tokens=5)

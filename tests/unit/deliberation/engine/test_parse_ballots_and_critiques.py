@@ -10,13 +10,7 @@ from hypothesis import given
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.parse import read_reply
-from deliberation.protocol.messages import (
-    Abstention,
-    Ballot,
-    Critique,
-    Stage,
-    decode_entry,
-)
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Stage, decode_entry
 from unit.deliberation.engine.scripted import propose, stand
 from unit.deliberation.engine.test_parse import CRITIQUE, PANEL, PIECES, PROPOSED, USAGE, reply_of
 

@@ -10,7 +10,8 @@ from deliberation.api.v1alpha1.deliberation import Answer
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.ranking import Ranking, rank
-from deliberation.protocol.messages import Abstention, Ballot, ResolvedStrategy, SeatTask, Stage, Task
+from deliberation.protocol.entries import Abstention, Ballot, Stage
+from deliberation.protocol.tasks import ResolvedStrategy, SeatTask, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
     NUMBER,

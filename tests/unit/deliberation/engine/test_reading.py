@@ -6,7 +6,8 @@ from deliberation.api.v1alpha1.strategy import Topology
 from deliberation.engine.asks import Ask
 from deliberation.engine.reading import build_listing, find_peers, list_judged
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import ModelAddress, Proposal, ResolvedStrategy, SeatTask, Stage, Task
+from deliberation.protocol.entries import Proposal, Stage
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 from unit.deliberation.engine.scripted import CHOICE, build_task, propose, stand
 
 

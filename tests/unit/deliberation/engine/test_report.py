@@ -13,19 +13,8 @@ from deliberation.engine.report import Report, report
 from deliberation.engine.step import Finish, step
 from deliberation.engine.telling import tell_agreement
 from deliberation.prompts.shared import shared_prompt
-from deliberation.protocol.messages import (
-    Abstention,
-    Cancel,
-    LedgerEntry,
-    ModelAddress,
-    Outcome,
-    ResolvedStrategy,
-    Stage,
-    Synthesis,
-    Task,
-    Usage,
-    Verdict,
-)
+from deliberation.protocol.entries import Abstention, Cancel, LedgerEntry, Outcome, Stage, Synthesis, Usage, Verdict
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, Task
 from unit.deliberation.engine.scripted import (
     BOOLEAN,
     CHOICE,

@@ -14,15 +14,8 @@ from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.asks import Ask
 from deliberation.engine.report import MAX_REPORT_BYTES, Report, report
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import (
-    Abstention,
-    ModelAddress,
-    ResolvedStrategy,
-    SeatTask,
-    Stage,
-    Synthesis,
-    Task,
-)
+from deliberation.protocol.entries import Abstention, Stage, Synthesis
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 from unit.deliberation.engine.scripted import (
     ballot,
     build_task,

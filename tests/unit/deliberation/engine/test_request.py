@@ -21,18 +21,8 @@ from deliberation.engine.standing import Standing
 from deliberation.prompts.shared import shared_prompt
 from deliberation.prompts.stages import repair_prompt
 from deliberation.protocol.chat import ChatRequest, Decisions, Reply
-from deliberation.protocol.messages import (
-    Abstention,
-    Ballot,
-    Critique,
-    Outcome,
-    Proposal,
-    ResolvedStrategy,
-    SeatTask,
-    Stage,
-    Task,
-    Usage,
-)
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Outcome, Proposal, Stage, Usage
+from deliberation.protocol.tasks import ResolvedStrategy, SeatTask, Task
 from unit.deliberation.engine.scripted import (
     BOOLEAN,
     CHOICE,

@@ -6,7 +6,7 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.settling import drop_uncounted
 from deliberation.engine.standing import Standing
-from deliberation.protocol.messages import Abstention, Ballot, Critique, Proposal, Score, Stage, Synthesis
+from deliberation.protocol.entries import Abstention, Ballot, Critique, Proposal, Score, Stage, Synthesis
 
 FIRST = {f"s-{i}": Proposal(seat=f"s-{i}", answer=f"of s-{i}") for i in range(3)}
 REVISED = {"s-0": Proposal(seat="s-0", round=1, answer="better")}

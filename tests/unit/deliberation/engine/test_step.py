@@ -6,16 +6,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
-from deliberation.protocol.messages import (
-    Abstention,
-    Cancel,
-    LedgerEntry,
-    LedgerRecord,
-    Outcome,
-    Stage,
-    Task,
-    Verdict,
-)
+from deliberation.protocol.entries import Abstention, Cancel, LedgerEntry, LedgerRecord, Outcome, Stage, Verdict
+from deliberation.protocol.tasks import Task
 from unit.deliberation.engine.scripted import (
     DEADLINE_MS,
     START_MS,

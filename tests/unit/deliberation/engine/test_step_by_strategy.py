@@ -8,18 +8,17 @@ from deliberation.api.v1alpha1.strategy import Stop
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.step import Finish, Record, Work, step
-from deliberation.protocol.messages import (
+from deliberation.protocol.entries import (
     Abstention,
     Critique,
     LedgerEntry,
     LedgerRecord,
     Outcome,
-    ResolvedStrategy,
     Stage,
     Start,
     Synthesis,
-    Task,
 )
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
     START_MS,

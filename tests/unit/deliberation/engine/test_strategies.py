@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from deliberation.engine.strategies import get_synthesiser, list_legs
-from deliberation.protocol.messages import ResolvedStrategy, Stage
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import ResolvedStrategy
 from unit.deliberation.engine.scripted import DEADLINE_MS, START_MS, TIMEOUT_MS, build_task
 
 PROPOSE, CRITIQUE, EXCHANGE, JUDGE, SYNTHESISE = Stage

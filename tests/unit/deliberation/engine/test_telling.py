@@ -14,7 +14,8 @@ from deliberation.engine.telling import (
     tell_effective_votes,
     tell_votes,
 )
-from deliberation.protocol.messages import Outcome, ResolvedStrategy, Verdict
+from deliberation.protocol.entries import Outcome, Verdict
+from deliberation.protocol.tasks import ResolvedStrategy
 from unit.deliberation.engine.scripted import CHOICE, build_task, build_vote, propose, stand
 from unit.deliberation.engine.test_fold import abstain, all_proposals
 from unit.deliberation.engine.test_report import BALLOTS, PANEL, report_on

@@ -1,5 +1,5 @@
 from deliberation.engine.usage import add_up, tell_usage
-from deliberation.protocol.messages import Outcome, Usage, Verdict
+from deliberation.protocol.entries import Outcome, Usage, Verdict
 from unit.deliberation.engine.scripted import START_MS, build_task, propose, stand
 
 TASK = build_task(2)

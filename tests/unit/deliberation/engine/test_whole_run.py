@@ -8,7 +8,8 @@ from deliberation.api.v1alpha1.strategy import Stop, Topology
 from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.report import Report, report
-from deliberation.protocol.messages import Cancel, Outcome, Proposal, ResolvedStrategy, Stage, Start, Task
+from deliberation.protocol.entries import Cancel, Outcome, Proposal, Stage, Start
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from unit.deliberation.engine.scripted import (
     CHOICE,
     DEADLINE_MS,

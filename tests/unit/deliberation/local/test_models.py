@@ -10,7 +10,7 @@ from deliberation.local.options import Endpoint, Options
 from deliberation.local.running import RENDER
 from deliberation.models.client import ChatClient
 from deliberation.protocol.chat import Access
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 from fakes.manifests import SIMULATED, council, deliberation, text
 
 Body = dict[str, Any]

@@ -14,7 +14,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.models import client as client_module
 from deliberation.models.client import ChatClient
 from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply, ScoreQuestion
-from deliberation.protocol.messages import ModelAddress, Usage
+from deliberation.protocol.entries import Usage
+from deliberation.protocol.tasks import ModelAddress
 
 KEY = "sk-very-secret"
 REQUEST = ChatRequest(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deliberation.models.decisions import build_bodies, read_scores, write_ballot
 from deliberation.models.replies import MalformedReplyError
 from deliberation.protocol.chat import Decisions, ScoreQuestion
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 ADDRESS = ModelAddress(name="small", base_url="u", model_name="qwen")
 LEVELS = ("very poor", "poor", "fair", "good", "excellent")

@@ -13,7 +13,7 @@ from deliberation.models.replicas import Replicas, resolve
 from deliberation.models.simulated.answering import Traits
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.protocol.chat import Access, ChatRequest
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 

@@ -14,7 +14,7 @@ from deliberation.models.replies import (
     read_model_names,
     read_usage,
 )
-from deliberation.protocol.messages import Usage
+from deliberation.protocol.entries import Usage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

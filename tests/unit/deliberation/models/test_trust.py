@@ -15,7 +15,8 @@ from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
 from deliberation.models.client import ChatClient
 from deliberation.models.trust import MAX_CONTEXTS, NoCertificatesError, Trust
 from deliberation.protocol.chat import Access, ChatRequest, ModelError
-from deliberation.protocol.messages import ModelAddress, ProbeResult
+from deliberation.protocol.health import ProbeResult
+from deliberation.protocol.tasks import ModelAddress
 
 LOOPBACK = (IPv4Address("127.0.0.1"),)
 COMPLETION = {"choices": [{"message": {"content": "the answer"}, "finish_reason": "stop"}], "usage": {}}

@@ -12,7 +12,7 @@ from deliberation.prompts.stages import (
     revision_prompt,
     synthesis_prompt,
 )
-from deliberation.protocol.messages import SeatTask
+from deliberation.protocol.tasks import SeatTask
 from unit.deliberation.engine.scripted import build_task
 
 TASK = build_task(3)

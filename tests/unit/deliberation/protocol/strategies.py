@@ -1,5 +1,6 @@
 """Hypothesis strategies of every message, with any text that JSON can carry."""
 
+import json
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -8,31 +9,25 @@ from pydantic import BaseModel
 from deliberation.api.v1alpha1.deliberation import Answer, AnswerType, ContextText, Criterion
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation, Judging, Stop, Topology
-from deliberation.protocol.messages import (
+from deliberation.protocol.entries import (
     Abstention,
     Ballot,
     Cancel,
     Critique,
-    Heartbeat,
     LedgerEntry,
-    Message,
-    ModelAddress,
     Outcome,
-    ProbeReply,
-    ProbeRequest,
-    ProbeResult,
     Proposal,
-    ResolvedStrategy,
     Score,
-    SeatTask,
     Stage,
     Start,
     Suspend,
     Synthesis,
-    Task,
     Usage,
     Verdict,
 )
+from deliberation.protocol.health import Heartbeat, ProbeReply, ProbeRequest, ProbeResult
+from deliberation.protocol.messages import Message
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -48,6 +43,12 @@ reasons = st.sampled_from(AbstentionReason)
 def build(kind: type[AnyModel], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[AnyModel]:
     """Return models with these fields alone. (`st.builds` would add the camelCase names of required fields.)"""
     return st.fixed_dictionaries(fields).map(kind.model_validate)
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """Return what a message on the wire says, by field."""
+    body: dict[str, Any] = json.loads(data)
+    return body
 
 
 def tuples_of(items: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.chat import ModelError
-from deliberation.protocol.messages import Usage
+from deliberation.protocol.entries import Usage
 
 
 def test_an_error_of_a_model_says_why_and_what_it_cost() -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from deliberation.api.v1alpha1.council import MAX_SEATED_INSTRUCTIONS, MAX_SEATS
 from deliberation.api.v1alpha1.deliberation import MAX_TEXT_BYTES, Answer, AnswerType, ContextText, Criterion
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import ModelAddress, ResolvedStrategy, SeatTask, Task
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 from unit.deliberation.protocol import strategies
 
 

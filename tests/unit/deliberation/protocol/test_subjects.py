@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliberation.protocol import streams, subjects
-from deliberation.protocol.messages import LedgerEntry, Task
+from deliberation.protocol.entries import LedgerEntry
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from unit.deliberation.protocol import strategies
 
 runs = st.builds(Run, strategies.labels, strategies.uids, st.integers(1, 99))

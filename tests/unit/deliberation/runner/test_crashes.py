@@ -17,8 +17,9 @@ from deliberation.engine.report import Report, report
 from deliberation.engine.standing import Standing
 from deliberation.engine.usage import tell_usage
 from deliberation.engine.votes import list_votes
-from deliberation.protocol.messages import LedgerEntry, Outcome, Task
+from deliberation.protocol.entries import LedgerEntry, Outcome
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import Task
 from deliberation.runner.driver import Driver
 from deliberation.runner.seat import Seat
 from fakes.every_strategy import TASKS

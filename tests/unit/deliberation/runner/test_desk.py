@@ -13,7 +13,8 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import Outcome, Stage, Suspend, Task
+from deliberation.protocol.entries import Outcome, Stage, Suspend
+from deliberation.protocol.tasks import Task
 from deliberation.runner.desk import PROGRESS_MS, UNASKED_MS, Desk
 from deliberation.runner.driver import Driver
 from deliberation.runner.persist import run_of

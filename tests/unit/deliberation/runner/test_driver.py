@@ -13,18 +13,9 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
 from deliberation.protocol import subjects
-from deliberation.protocol.messages import (
-    Cancel,
-    LedgerEntry,
-    LedgerRecord,
-    Outcome,
-    Proposal,
-    ResolvedStrategy,
-    Stage,
-    Suspend,
-    Task,
-)
+from deliberation.protocol.entries import Cancel, LedgerEntry, LedgerRecord, Outcome, Proposal, Stage, Suspend
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 from deliberation.runner.driver import MAX_TRIES, Driver
 from deliberation.runner.persist import GRACE_MS
 from fakes.fake_clock import FakeClock, settle

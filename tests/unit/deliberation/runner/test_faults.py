@@ -3,7 +3,7 @@ import json
 import pytest
 
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.faults import SeatFailedError, describe
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from deliberation.bus.memory import MemoryBus
-from deliberation.protocol.messages import Heartbeat, ModelAddress, ProbeRequest
+from deliberation.protocol.health import Heartbeat, ProbeRequest
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.health import BEAT_MS, Probes, beat
 from fakes.fake_chat import FakeChat
 from fakes.fake_clock import FakeClock, settle

@@ -4,7 +4,7 @@ import pytest
 
 from deliberation.bus.memory import MemoryBus
 from deliberation.bus.port import BusUnavailableError
-from deliberation.protocol.messages import Cancel
+from deliberation.protocol.entries import Cancel
 from deliberation.runner.persist import GRACE_MS, persist, run_of
 from fakes.fake_clock import FakeClock, settle
 from fakes.tasks import build_task

@@ -13,8 +13,9 @@ from deliberation.engine.asks import Ask
 from deliberation.engine.fold import fold
 from deliberation.engine.standing import Standing
 from deliberation.protocol.chat import ChatRequest, ModelError, ReadAccess, Reply
-from deliberation.protocol.messages import LedgerEntry, ModelAddress, Proposal, ResolvedStrategy, Stage, Task, Usage
+from deliberation.protocol.entries import LedgerEntry, Proposal, Stage, Usage
 from deliberation.protocol.subjects import Run
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, Task
 from deliberation.runner.clock import Clock
 from deliberation.runner.persist import run_of
 from deliberation.runner.seat import Seat

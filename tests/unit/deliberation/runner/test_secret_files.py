@@ -4,7 +4,7 @@ import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.chat import Access, ModelError
-from deliberation.protocol.messages import ModelAddress
+from deliberation.protocol.tasks import ModelAddress
 from deliberation.runner.secret_files import read_access
 
 

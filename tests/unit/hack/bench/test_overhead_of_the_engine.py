@@ -9,7 +9,8 @@ import pytest
 from bench.figures import Summary
 from bench.overhead_of_the_engine import HEADER, Row, live_through, look, measure
 from bench.recorded import build_task, record_run
-from deliberation.protocol.messages import LedgerRecord, ResolvedStrategy, Task
+from deliberation.protocol.entries import LedgerRecord
+from deliberation.protocol.tasks import ResolvedStrategy, Task
 
 Work = Callable[[Task, tuple[LedgerRecord, ...]], None]
 

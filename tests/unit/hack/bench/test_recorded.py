@@ -5,7 +5,8 @@ import pytest
 from bench.overhead_of_the_engine import encode, lengthen
 from bench.recorded import build_task, record_run
 from deliberation.engine.fold import fold
-from deliberation.protocol.messages import LedgerRecord, Outcome, ResolvedStrategy, decode_entry
+from deliberation.protocol.entries import LedgerRecord, Outcome, decode_entry
+from deliberation.protocol.tasks import ResolvedStrategy
 
 
 @pytest.mark.parametrize("strategy", [ResolvedStrategy.VOTE, ResolvedStrategy.PANEL, ResolvedStrategy.DEBATE])

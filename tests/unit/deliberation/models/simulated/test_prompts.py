@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from deliberation.api.v1alpha1.deliberation import DEFAULT_CRITERIA, Answer, AnswerType, ContextText
 from deliberation.models.simulated.prompts import understand
 from deliberation.prompts.stages import Listed, ballot_prompt, proposal_prompt
-from deliberation.protocol.messages import ModelAddress, ResolvedStrategy, SeatTask, Task
+from deliberation.protocol.tasks import ModelAddress, ResolvedStrategy, SeatTask, Task
 
 SEAT = SeatTask(id="qa-0", member="qa", role="QA", model="small")
 

@@ -19,7 +19,8 @@ from deliberation.models.simulated.prefix_cache import BLOCK_TOKENS
 from deliberation.models.simulated.server import SimulatedModel, build_app
 from deliberation.prompts.shared import shared_prompt
 from deliberation.protocol.chat import Access
-from deliberation.protocol.messages import ModelAddress, SeatTask, Stage
+from deliberation.protocol.entries import Stage
+from deliberation.protocol.tasks import ModelAddress, SeatTask
 from unit.deliberation.models.simulated.test_prompts import build_task
 
 Served = TestClient[Any, Any]
