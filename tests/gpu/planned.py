@@ -9,7 +9,7 @@ from council_operator.plan.gpu.memory import USABLE_PERCENT
 from council_operator.plan.observed import GpuObserved
 from council_operator.plan.roster import find_roster
 from council_operator.render import vllm
-from deliberation.api.v1alpha1.council_models import VllmModel
+from deliberation.api.v1alpha1.vllm import VllmModel
 from fakes.bodies import NOW_MS, SETTINGS, council, council_spec
 
 Body = dict[str, Any]

@@ -12,8 +12,9 @@ from council_operator.plan.replicas import count_replicas
 from council_operator.plan.roster import Roster, Server, find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, rayjob, servers, simulated, vllm
-from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.vllm import VllmModel
 from deliberation.protocol.health import Heartbeat
 
 Body = dict[str, Any]

@@ -5,7 +5,7 @@ vLLM's parser takes any unambiguous beginning of a flag for the flag, and unders
 
 from collections.abc import Iterable
 
-from deliberation.api.v1alpha1.council_models import OWNED_FLAGS
+from deliberation.api.v1alpha1.vllm import OWNED_FLAGS
 
 
 def find_owned(arguments: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ from council_operator.plan.observed import Activity, CouncilObserved
 from council_operator.plan.roster import Roster, find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import labels
-from deliberation.api.v1alpha1.council_models import VllmModel
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 Body = dict[str, Any]
 

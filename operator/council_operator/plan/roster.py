@@ -9,7 +9,8 @@ from council_operator.plan.specs import InvalidSpecError, endpoint_ca_bundles, e
 from council_operator.render import labels, names, simulated
 from council_operator.render.rayjob import Mounted, Outfit
 from deliberation.api.v1alpha1.council import CouncilSpec, Member, RunnerMode
-from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.council_models import CouncilModel, EndpointModel, SimulatedModel
+from deliberation.api.v1alpha1.vllm import VllmModel
 from deliberation.protocol.tasks import ModelAddress, SeatTask
 
 Body = dict[str, Any]

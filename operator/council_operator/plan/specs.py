@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from council_operator.plan.engine_args import find_owned
 from council_operator.render import labels, names, pod_template
 from deliberation.api.v1alpha1.answer_schema import find_schema_fault
+from deliberation.api.v1alpha1.base import KeyReference
 from deliberation.api.v1alpha1.council import CouncilSpec
-from deliberation.api.v1alpha1.council_models import KeyReference
 from deliberation.api.v1alpha1.deliberation import DeliberationSpec
 
 Body = dict[str, Any]

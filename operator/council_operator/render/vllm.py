@@ -8,7 +8,10 @@ from council_operator.plan.settings import RenderSettings
 from council_operator.render import gpu, labels, pod_template, pods, servers
 from council_operator.render.labels import Body
 from council_operator.render.names import MODEL_PORT, MODELS_API_KEY, MODELS_SECRET
-from deliberation.api.v1alpha1.council_models import HubWeights, Sharing, VllmModel, mebibytes
+from deliberation.api.v1alpha1.base import mebibytes
+from deliberation.api.v1alpha1.gpu import Sharing
+from deliberation.api.v1alpha1.vllm import VllmModel
+from deliberation.api.v1alpha1.weights import HubWeights
 
 APPLICATION = "vllm"
 

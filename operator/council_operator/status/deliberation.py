@@ -16,13 +16,8 @@ from council_operator.plan.waiting import is_council_ready, is_suspended
 from council_operator.status.conditions import Finding, format_time, merge, shorten
 from council_operator.status.endings import LAID_ASIDE, Failure, conclude, ended, failed, find_end
 from council_operator.status.own_runner import Wait, explain_failure, explain_hold, find_wait, summarise_own_runner
-from deliberation.api.v1alpha1.deliberation_status import (
-    MAX_ANSWER_LINE,
-    DeliberationStatus,
-    Phase,
-    PlaceInQueue,
-    TranscriptReference,
-)
+from deliberation.api.v1alpha1.deliberation_record import TranscriptReference
+from deliberation.api.v1alpha1.deliberation_status import MAX_ANSWER_LINE, DeliberationStatus, Phase, PlaceInQueue
 from deliberation.api.v1alpha1.reasons import Reason
 from deliberation.engine.report import report
 from deliberation.engine.standing import Standing

@@ -6,9 +6,9 @@ from council_operator.plan.roster import Roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import labels
 from council_operator.status.conditions import Finding
-from deliberation.api.v1alpha1.council_models import VllmModel
 from deliberation.api.v1alpha1.council_status import GpuPlanStatus, ModelGpuStatus
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 TYPE = "GPUPlanValid"
 

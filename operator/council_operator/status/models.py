@@ -12,9 +12,10 @@ from council_operator.plan.roster import Roster, model_of
 from council_operator.render import vllm
 from council_operator.status.conditions import Finding, shorten
 from council_operator.status.gpu import summarise_gpu
-from deliberation.api.v1alpha1.council_models import SimulatedModel, VllmModel
+from deliberation.api.v1alpha1.council_models import SimulatedModel
 from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.vllm import VllmModel
 from deliberation.protocol.health import ProbeResult
 from deliberation.protocol.tasks import ModelAddress
 

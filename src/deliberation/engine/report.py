@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 
 from deliberation.api.v1alpha1.base import StatusModel
-from deliberation.api.v1alpha1.deliberation_status import (
+from deliberation.api.v1alpha1.deliberation_record import MAX_MODEL_RECORDS, ModelRecord, Reproducibility, UsageStatus
+from deliberation.api.v1alpha1.deliberation_result import (
     MAX_ANSWER_BYTES,
-    MAX_MODEL_RECORDS,
     MAX_RATIONALE_BYTES,
     Agreement,
     Baseline,
@@ -16,15 +16,11 @@ from deliberation.api.v1alpha1.deliberation_status import (
     Dissent,
     Diversity,
     EffectiveVotes,
-    ModelRecord,
-    Progress,
     RankedProposal,
-    Reproducibility,
-    ResolvedStrategy,
     Result,
-    UsageStatus,
     Votes,
 )
+from deliberation.api.v1alpha1.deliberation_status import Progress, ResolvedStrategy
 from deliberation.engine import ENGINE_VERSION
 from deliberation.engine.cautions import find_cautions, get_models_of_seats, is_simulated
 from deliberation.engine.findings import Findings, examine

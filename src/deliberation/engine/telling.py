@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from deliberation.aggregation.comparisons import find_condorcet_winner, has_cycle
-from deliberation.api.v1alpha1.deliberation_status import (
+from deliberation.api.v1alpha1.deliberation_result import (
     AbstentionStatus,
     Agreement,
     AnswerCount,

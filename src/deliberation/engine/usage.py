@@ -1,6 +1,6 @@
 """What a run cost."""
 
-from deliberation.api.v1alpha1.deliberation_status import StageUsage, UsageStatus
+from deliberation.api.v1alpha1.deliberation_record import StageUsage, UsageStatus
 from deliberation.engine.asks import ask_of
 from deliberation.engine.standing import Standing
 from deliberation.protocol.entries import Stage, Usage, Verdict

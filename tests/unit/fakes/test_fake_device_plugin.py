@@ -3,7 +3,7 @@ import yaml
 
 from council_operator.plan.gpu.nodes import read_offers
 from council_operator.plan.gpu.words import propose_config
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 from fakes.fake_device_plugin import Division, NoConfigError, choose_key, read_division
 from fakes.fake_nodes import fake_gpu_node
 

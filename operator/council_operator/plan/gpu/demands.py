@@ -13,7 +13,7 @@ from council_operator.plan.observed import GpuObserved
 from council_operator.plan.replicas import find_most
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
-from deliberation.api.v1alpha1.council_models import VllmModel
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 Body = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 from council_operator.plan.gpu.nodes import GPU, SHARED, read_offers
 from council_operator.plan.gpu.words import CONFIG_LABEL
 from council_operator.plan.settings import GpuDivision
-from deliberation.api.v1alpha1.council_models import Sharing
+from deliberation.api.v1alpha1.gpu import Sharing
 
 Body = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 from council_operator.plan.gpu.nodes import Pool
 from council_operator.plan.gpu.placing import Holding, Placement, ServerId
 from council_operator.render import labels
-from deliberation.api.v1alpha1.council_models import Sharing
+from deliberation.api.v1alpha1.gpu import Sharing
 
 Body = dict[str, Any]
 

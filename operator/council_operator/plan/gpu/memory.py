@@ -7,7 +7,9 @@ of one device are not told apart: whichever pods meet on it, their budgets toget
 from dataclasses import dataclass
 
 from council_operator.plan.gpu.nodes import Pool
-from deliberation.api.v1alpha1.council_models import Gpu, VllmModel, mebibytes
+from deliberation.api.v1alpha1.base import mebibytes
+from deliberation.api.v1alpha1.gpu import Gpu
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 USABLE_PERCENT = 92
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 
 Body = dict[str, Any]
 

@@ -11,8 +11,9 @@ from enum import Enum, auto
 from council_operator.plan.gpu import words
 from council_operator.plan.gpu.memory import Share, find_need, find_share, find_shortage
 from council_operator.plan.gpu.nodes import DEFAULT_RESOURCES, GPU, Offer, Pool
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing, VllmModel
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 
 @dataclass(frozen=True, order=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from council_operator.plan.gpu.nodes import GPU, SHARED, Offer, Pool
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 
 NODES_NEEDED = (
     "a slice's size is read from the nodes' labels, and the operator may not read nodes: set gpu.readNodes=true in the "

@@ -1,4 +1,4 @@
-"""What every model of the API shares: naming, strictness, and how schema rules are attached."""
+"""What the models of the API share: naming, strictness, plain values, and how schema rules are attached."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,14 +19,41 @@ ObjectName = Annotated[
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key of a Secret or ConfigMap."""
 
+ImageReference = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+MemoryQuantity = Annotated[str, StringConstraints(min_length=3, max_length=12, pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$")]
+"""An amount of memory, such as 12Gi."""
+
 Milli = Annotated[int, Field(ge=0, le=1_000_000)]
 """A fraction in thousandths: the API has no floats."""
+
+Id = Annotated[str, Field(max_length=63)]
+"""An id in a status."""
+
+ShortText = Annotated[str, Field(max_length=256)]
+"""A line in a status."""
+
+
+def mebibytes(quantity: str) -> int:
+    """Return an amount of memory in MiB.
+
+    Raises:
+        ValueError: it is no `MemoryQuantity`.
+    """
+    return int(quantity[:-2]) * {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}[quantity[-2:]]
 
 
 class Model(BaseModel):
     """Base of everything users write: camelCase on the wire, unknown fields refused, immutable."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class KeyReference(Model):
+    """One key of a Secret or ConfigMap in the Council's namespace."""
+
+    name: Annotated[ObjectName, Field(description="Name of the Secret or ConfigMap")]
+    key: Annotated[DataKey, Field(description="Key of its data")]
 
 
 class StatusModel(BaseModel):

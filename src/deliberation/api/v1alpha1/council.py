@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from deliberation.api.v1alpha1.base import DnsLabel, Model, Rule, by_name, rules
-from deliberation.api.v1alpha1.council_models import CouncilModel, ImageReference
+from deliberation.api.v1alpha1.base import DnsLabel, ImageReference, Model, Rule, by_name, rules
+from deliberation.api.v1alpha1.council_models import CouncilModel
 
 MAX_SEATS = 64
 """Most seats of one Council, all members together."""

@@ -1,7 +1,7 @@
 import pytest
 
 from council_operator.plan.engine_args import find_owned
-from deliberation.api.v1alpha1.council_models import OWNED_FLAGS
+from deliberation.api.v1alpha1.vllm import OWNED_FLAGS
 
 
 @pytest.mark.parametrize("flag", OWNED_FLAGS)

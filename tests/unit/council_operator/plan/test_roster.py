@@ -6,7 +6,7 @@ import pytest
 from council_operator.plan import roster
 from council_operator.plan.roster import build_roster, find_roster, runner_name
 from council_operator.plan.settings import Images, RenderSettings
-from deliberation.api.v1alpha1.council_models import VllmModel
+from deliberation.api.v1alpha1.vllm import VllmModel
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
 
 Body = dict[str, Any]

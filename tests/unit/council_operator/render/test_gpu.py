@@ -5,7 +5,7 @@ import pytest
 
 from council_operator.plan.gpu import Placement, Pool, Share
 from council_operator.render import gpu
-from deliberation.api.v1alpha1.council_models import Sharing
+from deliberation.api.v1alpha1.gpu import Sharing
 
 Body = dict[str, Any]
 

@@ -6,7 +6,8 @@ import pytest
 
 from council_operator.plan.gpu import Holding, Placement, Pool, ServerId, Share, read_holding
 from council_operator.render import vllm
-from deliberation.api.v1alpha1.council_models import Sharing, VllmModel
+from deliberation.api.v1alpha1.gpu import Sharing
+from deliberation.api.v1alpha1.vllm import VllmModel
 from fakes.bodies import SETTINGS, council
 from fakes.pod_security import violations
 

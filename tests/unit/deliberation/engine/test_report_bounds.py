@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from deliberation.api.v1alpha1.deliberation import Criterion
-from deliberation.api.v1alpha1.deliberation_status import MAX_MODEL_RECORDS, MAX_RATIONALE_BYTES, DeliberationStatus
+from deliberation.api.v1alpha1.deliberation_record import MAX_MODEL_RECORDS
+from deliberation.api.v1alpha1.deliberation_result import MAX_RATIONALE_BYTES
+from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.api.v1alpha1.strategy import Aggregation
 from deliberation.engine.asks import Ask

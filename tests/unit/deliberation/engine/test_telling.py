@@ -1,6 +1,6 @@
 from fractions import Fraction
 
-from deliberation.api.v1alpha1.deliberation_status import Bias, Dissent
+from deliberation.api.v1alpha1.deliberation_result import Bias, Dissent
 from deliberation.engine.findings import NOTHING, Findings, examine
 from deliberation.engine.ranking import Ranking, rank
 from deliberation.engine.standing import Standing

@@ -4,7 +4,8 @@ import pytest
 
 from council_operator.plan.gpu import Placement, Pool, Share
 from council_operator.render import vllm
-from deliberation.api.v1alpha1.council_models import Sharing, VllmModel
+from deliberation.api.v1alpha1.gpu import Sharing
+from deliberation.api.v1alpha1.vllm import VllmModel
 from fakes.bodies import SETTINGS, council
 from image_build.recipes import REPOSITORY
 

@@ -4,7 +4,8 @@ import pytest
 
 from council_operator.plan.gpu.memory import Need, Share, find_need, find_share, find_shortage
 from council_operator.plan.gpu.nodes import GPU, Pool
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing, VllmModel
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
+from deliberation.api.v1alpha1.vllm import VllmModel
 
 QUARTER = Pool(GPU, Sharing.TIME_SLICING, 24_576, 4)
 WHOLE = Pool(GPU, Sharing.EXCLUSIVE, 24_576)

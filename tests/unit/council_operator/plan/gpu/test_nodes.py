@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from council_operator.plan.gpu.nodes import GPU, SHARED, Pool, read_offers
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 from fakes.fake_nodes import fake_gpu_node
 
 Body = dict[str, Any]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from council_operator.plan.gpu.memory import find_need
 from council_operator.plan.gpu.nodes import Offer, Pool, read_offers
 from council_operator.plan.gpu.placing import Demand, GpuPlan, Holding, Placement, Refusal, ServerId, Stage, plan_gpus
-from deliberation.api.v1alpha1.council_models import VllmModel
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.api.v1alpha1.vllm import VllmModel
 from fakes.fake_nodes import fake_gpu_node
 
 OVERHEAD = 1536

@@ -3,7 +3,7 @@ import yaml
 
 from council_operator.plan.gpu.nodes import SHARED, Offer, Pool, read_offers
 from council_operator.plan.gpu.words import DeviceConfig, advise, explain_lack, propose_config
-from deliberation.api.v1alpha1.council_models import Gpu, Sharing
+from deliberation.api.v1alpha1.gpu import Gpu, Sharing
 from fakes.fake_nodes import fake_gpu_node
 
 SLICED = Gpu(sharing=Sharing.TIME_SLICING)

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ConfigDict, ValidationError
 
-from deliberation.api.v1alpha1.base import Condition, Model, Rule, StatusModel, rules
+from deliberation.api.v1alpha1.base import Condition, Model, Rule, StatusModel, mebibytes, rules
 
 
 class Wish(Model):
@@ -63,3 +63,8 @@ def test_a_condition_has_the_shape_of_kubernetes() -> None:
         "lastTransitionTime": "2026-01-01T00:00:00Z",
         "observedGeneration": 0,
     }
+
+
+@pytest.mark.parametrize(("quantity", "mib"), [("512Mi", 512), ("12Gi", 12_288), ("1Ti", 1_048_576)])
+def test_quantities_are_powers_of_two(quantity: str, mib: int) -> None:
+    assert mebibytes(quantity) == mib

@@ -1,4 +1,5 @@
-from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus, Phase, RankedProposal, Result
+from deliberation.api.v1alpha1.deliberation_result import RankedProposal, Result
+from deliberation.api.v1alpha1.deliberation_status import DeliberationStatus, Phase
 
 
 def test_a_deliberation_that_nobody_has_seen_says_so() -> None:
