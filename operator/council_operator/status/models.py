@@ -164,12 +164,17 @@ def _find_gpu_wait(server: str, observed: CouncilObserved, gpus: GpuPlan) -> Fau
     given = gpus.verdicts.get(name)
     if isinstance(given, Refusal):
         return given.reason, given.message
-    if given is None or name in gpus.may_start:
+    if given is None or (name in gpus.may_start and not _is_held_back(observed.deployments.get(server))):
         return None
     first = gpus.behind.get(name)
     whom = f"behind {first.name} in namespace {first.namespace}" if first else "next"
     text = f"Deployment {server} waits for its turn, {whom}: servers on shared GPUs start one after the other"
     return Reason.AWAITING_TURN, text
+
+
+def _is_held_back(deployment: Body | None) -> bool:
+    """Return whether a Deployment is still without pods: its turn may have come since the plan was carried out."""
+    return deployment is not None and deployment["spec"].get("replicas") == 0
 
 
 def _find_server_fault(server: str, observed: CouncilObserved, roster: Roster) -> Fault:

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from council_operator.plan.gpu import GpuPlan
+from council_operator.plan.gpu import GpuPlan, plan_observed
 from council_operator.plan.roster import build_roster
 from council_operator.status.conditions import Finding
 from council_operator.status.models import summarise_models
 from deliberation.api.v1alpha1.council_status import ModelStatus, ReplicasStatus
 from deliberation.protocol.health import ProbeResult
 from fakes.bodies import ENDPOINT, SETTINGS, SIMULATED, VLLM, council, council_spec
+from fakes.fake_nodes import fake_gpu_node
 from fakes.fake_world import FakeWorld
 
 Body = dict[str, Any]
@@ -28,6 +29,23 @@ def world_of(*models: Body, is_up: bool = True) -> FakeWorld:
 def summary(world: FakeWorld) -> tuple[tuple[ModelStatus, ...], Finding]:
     roster = build_roster(world.councils["architects"], SETTINGS)
     return summarise_models(world.observe_council("architects"), roster, GpuPlan())
+
+
+def test_a_server_whose_turn_came_only_now_still_waits_until_it_was_given_a_pod() -> None:
+    world = FakeWorld(nodes=[fake_gpu_node(replicas=4)])
+    world.create(council(council_spec({"name": "small", "vllm": {**VLLM["vllm"], "gpu": {"sharing": "TimeSlicing"}}})))
+    world.reconcile_council("architects")
+
+    def reason() -> str:
+        observed = world.observe_council("architects")
+        gpus = plan_observed(observed.gpu, frozenset(), SETTINGS, observed.now_ms)
+        return summarise_models(observed, build_roster(observed.body, SETTINGS), gpus)[1].reason
+
+    assert reason() == "AwaitingTurn"
+    world.pass_time(60)
+    assert reason() == "AwaitingTurn"
+    world.reconcile_council("architects")
+    assert reason() == "ModelStarting"
 
 
 def test_a_server_that_answers_is_ready_before_anybody_probed_it() -> None:
