@@ -11,7 +11,7 @@ import pytest
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.login import CredentialsLogin
 from deliberation.bus.memory import MemoryBus
-from deliberation.bus.namespaced import connect_namespaced
+from deliberation.bus.namespaced import NamespacedBus, connect_namespaced
 from deliberation.bus.port import Bus
 from deliberation.protocol.subjects import Run
 from fakes.nats_server import (
@@ -80,6 +80,14 @@ async def jetstream(nats_server: NatsServer) -> AsyncIterator[JetStreamBus]:
     """Give a bus with streams, on a server of its own that the test may kill."""
     bus = await connect(nats_server.url, name="test", patience_seconds=PATIENCE_SECONDS)
     await bus.ensure_streams()
+    yield bus
+    await bus.close()
+
+
+@pytest.fixture
+async def operator(trusting_server: NatsServer) -> AsyncIterator[NamespacedBus]:
+    """Give the bus of the operator, on a server that the test may kill."""
+    bus = await connect_namespaced(trusting_server.url, AUTHORITY, name="operator", patience_seconds=PATIENCE_SECONDS)
     yield bus
     await bus.close()
 

@@ -17,7 +17,7 @@ from deliberation.protocol.subjects import Run
 from deliberation.runner.settings import Settings
 from fakes.nats_server import AUTHORITY, NatsServer, trusting
 
-from .test_namespaces import period
+from .namespaces import period
 
 pytestmark = pytest.mark.contract
 

@@ -5,20 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from council_operator.kube.port import KubernetesError
 from council_operator.loops import Key
-from council_operator.observe.queues import fill
 from council_operator.plan.observed import Runs, Turn
 from council_operator.plan.roster import runner_name
 from council_operator.queues import Queues
 from deliberation.protocol.health import Heartbeat
 from fakes.bodies import NAMESPACE, SETTINGS, council, council_spec, deliberation, ready_council
-from fakes.fake_kubernetes import FakeKubernetes
 
 Body = dict[str, Any]
 
 ARCHITECTS = Key("Council", NAMESPACE, "architects")
-
 
 RUNNER = runner_name(council(council_spec(runner={"maxConcurrentDeliberations": 2})), SETTINGS)
 
@@ -354,44 +350,6 @@ def test_whatever_happens_the_lines_say_what_the_last_word_of_each_says(
     assert scene.queues.runs_of(ARCHITECTS) == fresh.queues.runs_of(ARCHITECTS)
     for name in sorted(bodies):
         assert scene.look_up(name) == fresh.look_up(name)
-
-
-async def test_an_operator_that_starts_reads_all_that_there_is_in_the_namespaces_it_serves() -> None:
-    cluster = FakeKubernetes()
-    for namespace in ("team-a", "team-b"):
-        for body in (ready_council(), deliberation("q")):
-            cluster.put({**body, "metadata": {**body["metadata"], "namespace": namespace}})
-    woken: list[Key] = []
-    served = Queues(woken.append, SETTINGS)
-    await fill(served, cluster, ("team-b",))
-    assert woken == [Key("Deliberation", "team-b", "q")]
-    everywhere = Queues(lambda _key: None, SETTINGS)
-    await fill(everywhere, cluster, ())
-    assert [everywhere.look_up(Key("Deliberation", name, "q")).is_next for name in ("team-a", "team-b")] == [True, True]
-
-
-async def test_a_cluster_without_our_kinds_has_nobody_who_waits() -> None:
-    cluster = FakeKubernetes()
-    cluster.absent_kinds = {"Council", "Deliberation"}
-    queues = Queues(lambda _key: None, SETTINGS)
-    await fill(queues, cluster, ())
-    queues.council_changed(ARCHITECTS, ready_council())
-    queues.deliberation_changed(key("q1"), deliberation())
-    assert queues.look_up(key("q1")).is_next
-
-
-async def test_a_listing_that_fails_may_be_repeated() -> None:
-    cluster = FakeKubernetes()
-    cluster.put(ready_council())
-    cluster.put(deliberation())
-    cluster.forbidden_kinds = {"Deliberation"}
-    queues = Queues(lambda _key: None, SETTINGS)
-    with pytest.raises(KubernetesError):
-        await fill(queues, cluster, ())
-    assert queues.look_up(key("q1")) == UNDECIDED
-    cluster.forbidden_kinds = set()
-    await fill(queues, cluster, ())
-    assert queues.look_up(key("q1")).is_next
 
 
 def test_whose_runner_awaits_its_quota_is_overtaken_by_nobody_and_goes_on_when_it_has_it() -> None:

@@ -1,113 +1,27 @@
 """The client asks again when that may help, stops when it cannot, and tells nothing that it should keep."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from deliberation.api.v1alpha1.reasons import AbstentionReason, Reason
+from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.models import client as client_module
 from deliberation.models.client import ChatClient
-from deliberation.protocol.chat import Access, ChatRequest, Decisions, ModelError, ReadAccess, Reply, ScoreQuestion
+from deliberation.protocol.chat import ChatRequest, ModelError
 from deliberation.protocol.entries import Usage
-from deliberation.protocol.tasks import ModelAddress
-
-KEY = "sk-very-secret"
-REQUEST = ChatRequest(
-    messages=({"role": "user", "content": "the question"},), max_tokens=7, temperature=0.7, top_p=0.9, seed=3
+from unit.deliberation.models.chat_server import (
+    COMPLETION,
+    KEY,
+    REQUEST,
+    FakeChatServer,
+    FakeClock,
+    fail,
+    keyed,
+    says,
+    says_nothing,
 )
-COMPLETION = {
-    "choices": [{"message": {"content": "the answer"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 6}},
-}
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def keyed(key: str | None) -> ReadAccess:
-    return lambda: Access(key)
-
-
-class FakeClock:
-    """A clock that only pauses of the client advance; `pauses` remembers them, in seconds."""
-
-    def __init__(self) -> None:
-        self.milliseconds = 0
-        self.pauses: list[float] = []
-
-    def now_ms(self) -> int:
-        return self.milliseconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.milliseconds += int(seconds * 1000)
-
-
-class FakeChatServer:
-    """A server that gives scripted answers in their order, the last one without end, and remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.requests: list[web.Request] = []
-        self.bodies: list[Any] = []
-        self.base_url = ""
-
-    def address(self, **changes: Any) -> ModelAddress:
-        return ModelAddress(name="small", base_url=self.base_url, model_name="qwen").model_copy(update=changes)
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        self.bodies.append(await request.json() if request.can_read_body else None)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return await answer(request)
-
-
-def says(status: int = 200, body: Any = COMPLETION, headers: dict[str, str] | None = None) -> Answer:
-    async def answer(_: web.Request) -> web.Response:
-        text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, headers=headers)
-
-    return answer
-
-
-async def says_nothing(_: web.Request) -> web.Response:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeChatServer]:
-    fake = FakeChatServer()
-    app = web.Application()
-    app.router.add_route("*", "/v1/{path:.*}", fake.handle)
-    async with TestServer(app) as running:
-        fake.base_url = str(running.make_url("/v1/"))
-        yield fake
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def client(clock: FakeClock) -> AsyncIterator[ChatClient]:
-    client = ChatClient(draw=lambda: 1.0, pause=clock.sleep)
-    yield client
-    await client.close()
-    await client.close()
-
-
-async def fail(client: ChatClient, server: FakeChatServer, clock: FakeClock, deadline_ms: int = 10_000) -> ModelError:
-    with pytest.raises(ModelError) as failure:
-        await client.complete(server.address(), keyed(KEY), REQUEST, deadline_ms, clock)
-    assert KEY not in str(failure.value)
-    return failure.value
 
 
 async def test_a_reply_carries_text_finish_reason_and_usage(
@@ -330,49 +244,6 @@ async def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(
     assert KEY not in failure.value.message
 
 
-async def test_a_probe_finds_the_model(client: ChatClient, server: FakeChatServer) -> None:
-    server.answers = [says(body={"data": [{"id": "other"}, {"id": "qwen"}]})]
-    result = await client.probe(server.address(), Access(KEY))
-    assert (result.name, result.reason) == ("small", None)
-    assert server.requests[0].path == "/v1/models"
-    assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason", "words"),
-    [
-        (says(body={"data": [{"id": "other"}, 7, None]}), Reason.MODEL_NOT_SERVED, "does not serve qwen"),
-        (says(401), Reason.UNAUTHORIZED, "HTTP 401: check the API key"),
-        (says(403), Reason.UNAUTHORIZED, "HTTP 403: check the API key"),
-        (says(404), Reason.ENDPOINT_UNREACHABLE, "should end with the API's version, such as /v1"),
-        (says(503), Reason.ENDPOINT_UNREACHABLE, "HTTP 503"),
-        (says(body="hello"), Reason.ENDPOINT_UNREACHABLE, "not JSON"),
-        (says(body={"data": {}}), Reason.ENDPOINT_UNREACHABLE, "no data"),
-        (says_nothing, Reason.ENDPOINT_UNREACHABLE, "did not answer in time"),
-    ],
-)
-async def test_a_probe_tells_what_is_wrong(
-    client: ChatClient,
-    server: FakeChatServer,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Answer,
-    reason: Reason,
-    words: str,
-) -> None:
-    if answer is says_nothing:
-        monkeypatch.setattr(client_module, "PROBE_SECONDS", 0.2)
-    server.answers = [answer]
-    result = await client.probe(server.address(), Access(KEY))
-    assert result.reason == reason
-    assert words in result.message
-    assert KEY not in result.message
-
-
-async def test_a_server_that_is_asked_too_often_is_there(client: ChatClient, server: FakeChatServer) -> None:
-    server.answers = [says(429, headers={"Retry-After": "60"})]
-    assert (await client.probe(server.address(), Access(KEY))).reason is None
-
-
 async def test_a_moment_to_come_back_at_is_heeded(client: ChatClient, server: FakeChatServer, clock: FakeClock) -> None:
     server.answers = [says(503, headers={"Retry-After": "Sun, 22 Nov 2020 12:00:30 GMT"}), says()]
     await client.complete(server.address(), keyed(None), REQUEST, 10_000, clock)
@@ -380,78 +251,3 @@ async def test_a_moment_to_come_back_at_is_heeded(client: ChatClient, server: Fa
     error = await fail(client, server, clock)
     assert "and asks to be left alone for" in error.message
     assert clock.pauses == [0.25]
-
-
-async def test_a_probe_of_nobody_tells_so(client: ChatClient, server: FakeChatServer, unused_tcp_port: int) -> None:
-    result = await client.probe(server.address(base_url=f"http://127.0.0.1:{unused_tcp_port}"), Access())
-    assert result.reason == Reason.ENDPOINT_UNREACHABLE
-    assert "nothing listens" in result.message
-
-
-DECIDING = replace(
-    REQUEST, decisions=Decisions("the answers", (ScoreQuestion("A", "clarity", "How?", ("bad", "good")),))
-)
-DECIDED = {
-    "answers": [
-        {"type": "score", "name": "A.clarity.up", "score": 0.9},
-        {"type": "score", "name": "A.clarity.down", "score": 0.2},
-    ],
-    "usage": {"input_tokens": 30, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 16}},
-}
-
-
-class TestDecisions:
-    async def test_the_answers_are_a_ballot(self, client: ChatClient, server: FakeChatServer, clock: FakeClock) -> None:
-        server.answers = [says(503), says(body=DECIDED)]
-        reply = await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
-        assert reply == Reply('{"A": {"clarity": 2}}', "stop", usage_of_decisions(), decided=True)
-        assert [request.path for request in server.requests] == ["/v1/decisions"] * 2
-        assert server.bodies[1]["input"] == "the answers"
-
-    async def test_what_many_questions_cost_is_added_up(
-        self, client: ChatClient, server: FakeChatServer, clock: FakeClock
-    ) -> None:
-        server.answers = [says(body=DECIDED)]
-        asked = tuple(ScoreQuestion("A", f"c-{number}", "How?", ("bad", "good")) for number in range(33))
-        request = replace(REQUEST, decisions=Decisions("the answers", asked))
-        reply = await client.complete(server.address(), keyed(KEY), request, 10_000, clock)
-        assert (reply.usage.calls, reply.usage.prompt_tokens) == (2, 60)
-
-    @pytest.mark.parametrize("status", [404, 405, 501])
-    async def test_a_server_without_the_endpoint_is_asked_in_words_from_then_on(
-        self, client: ChatClient, server: FakeChatServer, clock: FakeClock, status: int
-    ) -> None:
-        server.answers = [says(status, {}), says()]
-        for _ in range(2):
-            reply = await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
-            assert (reply.text, reply.decided) == ("the answer", False)
-        chat = "/v1/chat/completions"
-        assert [request.path for request in server.requests] == ["/v1/decisions", chat, chat]
-
-    async def test_another_model_of_that_server_may_have_it(
-        self, client: ChatClient, server: FakeChatServer, clock: FakeClock
-    ) -> None:
-        server.answers = [says(501, {}), says(), says(body=DECIDED)]
-        await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
-        other = server.address(model_name="llama")
-        assert (await client.complete(other, keyed(KEY), DECIDING, 10_000, clock)).decided
-
-    @pytest.mark.parametrize(
-        ("status", "reason"),
-        [
-            (401, AbstentionReason.UNAUTHORIZED),
-            (400, AbstentionReason.REFUSED_BY_SERVER),
-            (200, AbstentionReason.MALFORMED_ANSWER),
-        ],
-    )
-    async def test_other_faults_are_told_as_those_of_a_chat(
-        self, client: ChatClient, server: FakeChatServer, clock: FakeClock, status: int, reason: AbstentionReason
-    ) -> None:
-        server.answers = [says(status, {})]
-        with pytest.raises(ModelError) as failure:
-            await client.complete(server.address(), keyed(KEY), DECIDING, 10_000, clock)
-        assert failure.value.reason is reason
-
-
-def usage_of_decisions() -> Usage:
-    return Usage(calls=1, prompt_tokens=30, cached_tokens=16, completion_tokens=2)
