@@ -1,6 +1,7 @@
 """The mutants that mutmut makes of the sources, in the folder mutants/, with the verdicts over them."""
 
 import contextlib
+import copy
 import io
 import os
 import shutil
@@ -68,7 +69,7 @@ class Mutants:
             file = self._files[name]
             file.exit_code_by_key[name] = ended
             with contextlib.chdir(repository):
-                file.save()
+                _save(file)
             print(f"\r{tried} of {len(names)} mutants", end="", file=sys.stderr)
 
         repository = Path.cwd()
@@ -79,6 +80,14 @@ class Mutants:
             status = pytest.main([*arguments, *tests], plugins=[Trials(names, note, processes)])
         print(file=sys.stderr)
         return int(status)
+
+
+def _save(file: SourceFileMutationData) -> None:
+    """Write the verdicts aside and then in their place: a command that is stopped meanwhile leaves the earlier ones."""
+    unfinished = copy.copy(file)
+    unfinished.meta_path = file.meta_path.with_suffix(".unfinished")
+    unfinished.save()
+    unfinished.meta_path.rename(file.meta_path)
 
 
 @contextlib.contextmanager

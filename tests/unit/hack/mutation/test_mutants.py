@@ -47,6 +47,17 @@ verdicts = mutants.Mutants(processes=1).select(["sums"])
 print(json.dumps([status, [(found.tell(name), verdict) for name, verdict in verdicts.items()]]))
 """
 
+STOPPED = """
+import json
+from mutation import mutants
+found = mutants.Mutants(processes=1)
+def stop(content, file, **_):
+    file.write('{"exit')
+    raise KeyboardInterrupt
+json.dump = stop
+found.try_out(list(found.select(["sums"])), ["tests"], processes=2)
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -57,9 +68,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_in(project: Path) -> "subprocess.CompletedProcess[str]":
+def run_in(project: Path, script: str = SCRIPT) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=project, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", script], cwd=project, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -82,6 +93,14 @@ def test_tests_that_fail_on_the_code_as_it_is_are_told_before_anything_is_tried(
     status, told = json.loads(ran.stdout.splitlines()[-1])
     assert status != 0
     assert {verdict for _, verdict in told} == {"not checked"}
+
+
+def test_a_command_that_is_stopped_while_it_writes_leaves_verdicts_that_can_be_read(project: Path) -> None:
+    run_in(project, STOPPED)
+    assert [path.read_text() for path in project.glob("mutants/**/*.unfinished")] == ['{"exit']
+    status, told = json.loads(run_in(project).stdout.splitlines()[-1])
+    assert status == 0
+    assert "not checked" not in {verdict for _, verdict in told}
 
 
 def changed(diff: str) -> str:
