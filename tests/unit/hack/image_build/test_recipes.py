@@ -46,3 +46,10 @@ def test_every_image_runs_as_a_numeric_user_other_than_root(recipe: Recipe) -> N
 def test_packages_are_installed_by_hash_alone(recipe: Recipe) -> None:
     dockerfile = (REPOSITORY / recipe.dockerfile).read_text()
     assert dockerfile.count("pip install") == dockerfile.count("--require-hashes") == 1
+
+
+def test_the_fake_of_vllm_begins_as_the_operators_image_so_that_builds_share_those_layers() -> None:
+    images = [(REPOSITORY / read_recipes()[name].dockerfile).read_text() for name in ("operator", "fake-vllm")]
+    base, last = "ARG BASE", "COPY --from=packages /usr/local/bin /usr/local/bin\n"
+    begins = {text[text.index(base) : text.index(last)] for text in images}
+    assert len(begins) == 1
