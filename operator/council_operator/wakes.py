@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from council_operator.loops import Key
+from council_operator.plan.conditions import find_condition, has_condition
 from council_operator.plan.gpu import Offer, asks_for_gpu, read_offers
 from council_operator.plan.observed import Activity
 from council_operator.plan.settings import RenderSettings
@@ -186,16 +187,15 @@ class Wakes:
 def _is_active(deliberation: Body) -> bool:
     """Return whether a Deliberation is unfinished, and not one that only a change could bring on."""
     status = deliberation.get("status", {})
-    stalled = any(one["type"] == "Stalled" and one["status"] == "True" for one in status.get("conditions", ()))
+    stalled = has_condition(deliberation, "Stalled")
     return status.get("phase", Phase.PENDING) not in FINISHED | {Phase.SUSPENDED} and not stalled
 
 
 def _say_to_deliberations(event_type: str | None, council: Body) -> tuple[object, ...]:
     """Return what a Deliberation reads of its Council. The rest changes with every step that another one makes."""
-    ready = [one for one in council.get("status", {}).get("conditions", ()) if one["type"] == "Ready"]
     metadata = council["metadata"]
     is_gone = event_type == "DELETED" or "deletionTimestamp" in metadata
-    return (metadata["uid"], metadata.get("generation"), is_gone, ready)
+    return (metadata["uid"], metadata.get("generation"), is_gone, find_condition(council, "Ready"))
 
 
 def _key(kind: str, body: Body) -> Key:

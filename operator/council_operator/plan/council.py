@@ -5,6 +5,7 @@ from typing import Any
 
 from council_operator.plan import health, idle, succession
 from council_operator.plan.actions import Action, Apply, Delete, EnsureTaskConsumer, ObjectReference, Plan, Release
+from council_operator.plan.conditions import has_condition
 from council_operator.plan.gpu import GpuPlan, Placement, Refusal, ServerId, plan_observed
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import CouncilObserved
@@ -92,7 +93,7 @@ def is_beating(observed: CouncilObserved) -> bool:
     """
     age = observed.heartbeat_age_seconds
     if observed.heartbeat is None or age is None:
-        was_ready = bool(health.find_condition(observed.body, "RunnerReady", "True"))
+        was_ready = has_condition(observed.body, "RunnerReady")
         return was_ready and observed.listening_seconds <= Heartbeat.SILENT_AFTER_SECONDS
     return age <= Heartbeat.SILENT_AFTER_SECONDS
 

@@ -13,6 +13,7 @@ from council_operator.plan.actions import (
     PublishTask,
 )
 from council_operator.plan.admission import build_task
+from council_operator.plan.conditions import find_condition
 from council_operator.plan.observed import DeliberationObserved
 from council_operator.plan.roster import runner_name
 from council_operator.plan.settings import RenderSettings
@@ -71,8 +72,8 @@ def will_expire(observed: DeliberationObserved) -> bool:
 
 def is_finished(deliberation: Body) -> bool:
     """Return whether the status tells the end already. It is then the only truth: the ledger ages out."""
-    conditions = deliberation.get("status", {}).get("conditions", ())
-    return any(condition["type"] == "Succeeded" and condition["status"] != "Unknown" for condition in conditions)
+    succeeded: str = find_condition(deliberation, "Succeeded").get("status", "Unknown")
+    return succeeded != "Unknown"
 
 
 def is_cancelled_before_admission(observed: DeliberationObserved) -> bool:

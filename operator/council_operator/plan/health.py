@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
+from council_operator.plan.conditions import find_condition, has_condition
 from council_operator.plan.last_words import find_last_words
 from council_operator.render import labels
 
@@ -107,12 +108,6 @@ def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
     return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)
 
 
-def find_condition(body: Body, kind: str, status: str) -> Body:
-    """Return the condition of a type when it has that status; an empty one otherwise."""
-    conditions = body.get("status", {}).get("conditions", ())
-    return next((one for one in conditions if (one["type"], one["status"]) == (kind, status)), {})
-
-
 def find_next_start_ms(ray_job: Body, council: Body) -> int | None:
     """Return when an ended runner may be replaced, in milliseconds since the epoch; None while it has no age.
 
@@ -123,7 +118,8 @@ def find_next_start_ms(ray_job: Body, council: Body) -> int | None:
     if not created:
         return None
     created_ms = parse_time_ms(created)
-    since = find_condition(council, "RunnerReady", "False").get("lastTransitionTime")
+    ready = find_condition(council, "RunnerReady")
+    since = ready.get("lastTransitionTime") if ready.get("status") == "False" else None
     without_seconds = (created_ms - parse_time_ms(since)) / 1000 if since else 0.0
     seconds = max(START_INTERVAL_SECONDS, without_seconds)
     return created_ms + round(min(seconds, LONGEST_START_INTERVAL_SECONDS) * 1000)
@@ -162,16 +158,13 @@ def is_serving(deployment: Body | None) -> bool:
 
 def seconds_available(deployment: Body, now_ms: int) -> float:
     """Return for how long a Deployment has been available, in seconds; since its creation if it does not say."""
-    for one in deployment.get("status", {}).get("conditions", ()):
-        if one.get("type") == "Available" and one.get("lastTransitionTime"):
-            return (now_ms - parse_time_ms(one["lastTransitionTime"])) / 1000
-    return age_seconds(deployment, now_ms)
+    since = find_condition(deployment, "Available").get("lastTransitionTime")
+    return (now_ms - parse_time_ms(since)) / 1000 if since else age_seconds(deployment, now_ms)
 
 
 def has_stopped_progressing(deployment: Body) -> bool:
     """Return whether Kubernetes has given a Deployment's start-up up: by default after ten minutes without progress."""
-    conditions = deployment.get("status", {}).get("conditions", ())
-    return any(one.get("type") == "Progressing" and one.get("status") == "False" for one in conditions)
+    return has_condition(deployment, "Progressing", "False")
 
 
 @dataclass(frozen=True)

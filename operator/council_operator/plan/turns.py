@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from council_operator.plan import health
+from council_operator.plan.conditions import find_condition, has_condition
 from council_operator.plan.deliberation import is_finished
 from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
@@ -124,11 +125,11 @@ def read_stand(deliberation: Body) -> Stand:
     """Return where a Deliberation stands, from what its own spec and status say."""
     if is_finished(deliberation) or health.is_being_deleted(deliberation):
         return Stand.ASIDE
-    conditions = {one["type"]: one for one in deliberation.get("status", {}).get("conditions", ())}
-    if conditions.get("Admitted", {}).get("status") == "True":
+    admitted = find_condition(deliberation, "Admitted")
+    if admitted.get("status") == "True":
         return Stand.ADMITTED
     spec = deliberation["spec"]
-    reason = conditions.get("Admitted", {}).get("reason")
+    reason = admitted.get("reason")
     if spec.get("cancel") or spec.get("suspend") or reason == Reason.INVALID_SPEC:
         return Stand.ASIDE
     return Stand.ADMITTED if reason == Reason.RUNNER_SUSPENDED else Stand.WAITING
@@ -145,5 +146,5 @@ def admitted_ms(deliberation: Body) -> int:
     Who waits for a sleeping Council has a start, and has had no turn.
     """
     start = deliberation.get("status", {}).get("startTime")
-    is_admitted = bool(health.find_condition(deliberation, "Admitted", "True"))
+    is_admitted = has_condition(deliberation, "Admitted")
     return health.parse_time_ms(start) if start and is_admitted else 0

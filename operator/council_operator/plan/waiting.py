@@ -7,6 +7,7 @@ does not come up, takes from the time that the question has. Waiting for others,
 from typing import Any
 
 from council_operator.plan import health
+from council_operator.plan.conditions import find_condition
 from council_operator.plan.observed import DeliberationObserved
 from deliberation.api.v1alpha1.deliberation import DEFAULT_TIMEOUT_SECONDS
 from deliberation.api.v1alpha1.reasons import Reason
@@ -24,12 +25,11 @@ def is_council_ready(council: Body | None) -> bool:
     """Return whether a Council says of its present spec that it can take questions now; one that sleeps is woken."""
     if council is None or health.is_being_deleted(council):
         return False
-    return any(
-        condition["type"] == "Ready"
-        and condition["status"] == "True"
-        and condition.get("reason") != Reason.ASLEEP
-        and condition.get("observedGeneration") == council["metadata"].get("generation")
-        for condition in council.get("status", {}).get("conditions", ())
+    ready = find_condition(council, "Ready")
+    return (
+        ready.get("status") == "True"
+        and ready.get("reason") != Reason.ASLEEP
+        and ready.get("observedGeneration") == council["metadata"].get("generation")
     )
 
 

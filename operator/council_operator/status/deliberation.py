@@ -4,6 +4,7 @@ from typing import Any
 
 from council_operator.plan import health, waiting
 from council_operator.plan.admission import check
+from council_operator.plan.conditions import find_condition, has_condition
 from council_operator.plan.deliberation import (
     is_cancelled_before_admission,
     is_finished,
@@ -64,8 +65,7 @@ def _status(observed: DeliberationObserved, findings: tuple[Finding, ...], **par
 def _summarise_blind(observed: DeliberationObserved, previous: Body, fault: BusFault) -> Body:
     """Return the status while the bus cannot be asked: what was known stays, and the conditions say what is wrong."""
     text = f"NATS is not available ({fault.message}): nothing is lost, and it goes on when NATS is back"
-    known = {condition["type"]: condition for condition in previous.get("conditions", ())}
-    is_admitted = known.get("Admitted", {}).get("status") == "True"
+    is_admitted = has_condition(observed.body, "Admitted")
     findings = (
         Finding("Ready", status=False, reason=Reason.BUS_UNAVAILABLE, message=text),
         Finding("Reconciling", status=True, reason=Reason.BUS_UNAVAILABLE, message=text),
@@ -232,8 +232,7 @@ def _find_council(observed: DeliberationObserved) -> Finding:
     if health.is_being_deleted(council):
         why = "it is being deleted"
     else:
-        conditions = council.get("status", {}).get("conditions", ())
-        ready: Body = next((condition for condition in conditions if condition["type"] == "Ready"), {})
+        ready = find_condition(council, "Ready")
         why = f"{ready.get('reason', 'not looked at yet')}: {ready.get('message', '')}".rstrip(": ")
     return Finding("CouncilReady", status=False, reason=Reason.COUNCIL_NOT_READY, message=f"Council {name}: {why}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from council_operator.plan import council as council_plan
 from council_operator.plan import health, idle, succession
+from council_operator.plan.conditions import find_condition
 from council_operator.plan.gpu import GpuPlan, Refusal, ServerId
 from council_operator.plan.health import Trouble
 from council_operator.plan.last_words import is_about_flags
@@ -215,17 +216,14 @@ def _describe_start(deployment: Body, observed: CouncilObserved, declaration: Vl
 
 def _since(deployment: Body) -> str:
     """Return since when a Deployment has had no pod that answers, as far as it says so."""
-    conditions = deployment.get("status", {}).get("conditions", ())
-    times = [one.get("lastTransitionTime") for one in conditions if one.get("type") == "Available"]
-    return f", since {times[0]}" if times and times[0] else ""
+    since = find_condition(deployment, "Available").get("lastTransitionTime")
+    return f", since {since}" if since else ""
 
 
 def _find_refusal(deployment: Body) -> str | None:
     """Return why the Deployment may create no pod: a quota, or an admission rule."""
-    for condition in deployment.get("status", {}).get("conditions", ()):
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            return str(condition.get("message", "see kubectl describe"))
-    return None
+    failure = find_condition(deployment, "ReplicaFailure")
+    return str(failure.get("message", "see kubectl describe")) if failure.get("status") == "True" else None
 
 
 _ADVICE = {
