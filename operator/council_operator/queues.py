@@ -31,6 +31,9 @@ from deliberation.api.v1alpha1.deliberation_status import Phase
 from deliberation.protocol.health import Heartbeat
 
 Body = dict[str, Any]
+ROLL_CALL = "RollCall"
+"""Kind of the keys by which a namespace's lines are opened; their name is empty."""
+
 Newcomer = tuple[str, str]
 """When a Deliberation was created, and its name: the order in which newcomers find a place to wait."""
 
@@ -78,9 +81,9 @@ class _Line:
 class Queues:
     """Tells each Deliberation its turn, and wakes whose turn has come or whose shown position has changed.
 
-    Nobody's turn comes before `open`: who sees a part of the waiting only, would admit the wrong ones. An operator that
-    was killed between a task and the status that tells of it may admit one more, until it has looked at that one; the
-    runner keeps to its places all the same.
+    Nobody's turn comes before its namespace is open: who sees a part of the waiting only, would admit the wrong ones,
+    and who has not asked the bus, too many: an operator may have been killed between a task and the status that tells
+    of it.
     """
 
     def __init__(self, wake: Callable[[Key], None], settings: RenderSettings) -> None:
@@ -91,13 +94,20 @@ class Queues:
         self._sharers: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._strained: dict[tuple[str, str], frozenset[str]] = {}
         self._called: dict[tuple[str, str], set[Key]] = {}
-        self._is_open = False
+        self._are_all_known = False
+        self._open: set[str] = set()
 
-    def open(self) -> None:
-        """Begin to admit: everything that there was is known. Who went since then is found out by looking at all."""
-        self._is_open = True
+    def call_roll(self) -> None:
+        """Have the bus asked who was admitted, wherever nobody's turn comes yet: all that the cluster has is known."""
+        self._are_all_known = True
+        for namespace in self.list_known().keys() - self._open:
+            self._wake(Key(ROLL_CALL, namespace, ""))
+
+    def open(self, namespace: str) -> None:
+        """Begin to admit: all that there was is known. Who went since then is found out by looking at all."""
+        self._open.add(namespace)
         for key, entry in self._entries.items():
-            if entry.stand is not Stand.ASIDE:
+            if key.namespace == namespace and entry.stand is not Stand.ASIDE:
                 self._wake(key)
 
     def council_changed(self, key: Key, body: Body | None) -> None:
@@ -136,6 +146,8 @@ class Queues:
         self._move(entry, _weigh(entry, read_stand(body)), is_untaken=is_untaken)
         if was_looked_at(body):
             self._receive(entry)
+        if self._are_all_known and key.namespace not in self._open:
+            self._wake(Key(ROLL_CALL, key.namespace, ""))
 
     def forget(self, key: Key) -> None:
         """Strike a Deliberation off: it is gone."""
@@ -168,7 +180,7 @@ class Queues:
         may wait no more.
         """
         entry = self._entries.get(key)
-        if entry is None or not self._is_open:
+        if entry is None or key.namespace not in self._open:
             return Turn(is_decided=False, is_next=False)
         if entry.is_newcomer and entry.stand is Stand.WAITING:
             entry.was_looked_at = True
@@ -183,6 +195,11 @@ class Queues:
         line = self._lines[entry.council]
         entry.shown = show_position(bisect_left(line.waiting, entry.ticket) + 1) if line.terms else None
         return Turn(is_next=self._is_next(key, entry), position=entry.shown)
+
+    def list_waiting(self, namespace: str) -> dict[str, Key]:
+        """Return who waits in a namespace, by uid."""
+        waiting = ((key, entry) for key, entry in self._entries.items() if entry.stand is Stand.WAITING)
+        return {entry.uid: key for key, entry in waiting if key.namespace == namespace}
 
     def runs_of(self, council: Key) -> Runs:
         """Return the runs of a Council."""
@@ -272,7 +289,7 @@ class Queues:
 
     def _call(self, namespace: str, runner: str) -> None:
         """Wake everybody whose turn has come, once."""
-        if not self._is_open:
+        if namespace not in self._open:
             return
         called = self._called.get((namespace, runner), set())
         self._called[namespace, runner] = now = set(self._find_next(namespace, runner))

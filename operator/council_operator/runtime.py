@@ -20,8 +20,8 @@ from council_operator.leavings import Leavings
 from council_operator.loops import Again, Key, Loops, Settled
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
-from council_operator.observe.queues import fill
-from council_operator.queues import Queues
+from council_operator.observe.queues import fill, open_after_roll_call
+from council_operator.queues import ROLL_CALL, Queues
 from council_operator.reconcile import Reconciler
 from council_operator.settings import Settings
 from council_operator.steps import build_steps
@@ -70,7 +70,16 @@ class Runtime:
         steps = build_steps(settings.render, kubernetes, bus, council_observer, now_ms)
         reconciler = Reconciler(steps, kubernetes, bus, wakes.queues.put_aside)
         leavings = Leavings(kubernetes, bus, loops.wake, wakes.queues.list_known, time.monotonic)
-        looks: dict[str, Look] = {LEAVINGS: leavings.look, SWEEP.kind: lambda _key: leavings.sweep()}
+
+        async def call_roll(key: Key) -> Settled:
+            await open_after_roll_call(wakes.queues, bus, key.namespace)
+            return Settled()
+
+        looks: dict[str, Look] = {
+            LEAVINGS: leavings.look,
+            SWEEP.kind: lambda _key: leavings.sweep(),
+            ROLL_CALL: call_roll,
+        }
         division = settings.render.gpu_division
         if division is not None:
             divider = Divider(kubernetes, division)

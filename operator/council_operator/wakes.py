@@ -157,6 +157,7 @@ class Wakes:
 
     def everything(self) -> None:
         """Look at every object: the bus is back, and may have been silent for a while."""
+        self.queues.call_roll()
         for keys in (*self._councils.values(), self._by_uid.values()):
             for key in keys:
                 self._wake(key)

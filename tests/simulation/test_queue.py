@@ -97,7 +97,7 @@ class Crowd:
             desk = Desk(namespace, runner, self.bus, seats, SystemClock(), PLACES)
             desks.append(asyncio.create_task(desk.run()))
             self.wakes.council_changed("ADDED", stored)
-        self.wakes.queues.open()
+            self.wakes.queues.open(namespace)
         await self.bus.watch_ledger(self.wakes.ledger_grew)
         return desks
 

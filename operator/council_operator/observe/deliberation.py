@@ -6,6 +6,7 @@ from typing import Any
 
 from council_operator.kube.port import Kubernetes, NotFoundError
 from council_operator.loops import Key
+from council_operator.observe.queues import note_run
 from council_operator.plan import health
 from council_operator.plan.actions import ObjectReference
 from council_operator.plan.deliberation import is_finished
@@ -51,8 +52,8 @@ async def observe(
     except BusUnavailableError as error:
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
     observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms(), dead_letter=dead_letter, **found)
-    if task and observed.standing and not observed.standing.suspended:
-        queues.note_run(key, task.started_at_ms, is_over=observed.standing.verdict is not None)
+    if task and observed.standing:
+        note_run(queues, key, task, observed.standing)
     return replace(observed, turn=queues.look_up(key))
 
 

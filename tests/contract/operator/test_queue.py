@@ -26,7 +26,7 @@ async def apply_all(world: World, *bodies: dict[str, object]) -> None:
     await world.kubectl("apply", "--server-side", "--filename=-", stdin=text)
 
 
-async def status_of(world: World, name: str) -> dict[str, object]:
+async def status_of(world: World, name: str) -> dict[str, Any]:
     body = await world.get("deliberation", name)
     return dict(body["status"])
 
@@ -95,6 +95,31 @@ async def test_an_operator_that_starts_anew_keeps_the_order_and_the_bound(world:
         await world.wait("deliberation/b", "condition=Succeeded")
         row = dict(zip(*(await asyncio.to_thread(world.api.table, "deliberation/d")), strict=True))
         assert row["PHASE"] == "Failed"
+
+
+async def test_who_was_admitted_before_the_operator_was_killed_keeps_the_place(world: World) -> None:
+    """Have the status say what it said before the admission: the operator may be killed between the two."""
+    async with await ready_runner(world) as runner:
+        await world.wait("council/architects", "condition=Ready")
+        await world.apply(question_body())
+        run, task = await runner.take()
+        await world.wait("deliberation/question", "jsonpath={.status.phase}=Deliberating")
+        world.operator.kill()
+        told = await status_of(world, "question")
+        waits = {"status": "False", "reason": "Queued"}
+        conditions = [one | (waits if one["type"] == "Admitted" else {}) for one in told["conditions"]]
+        before = json.dumps({"status": {"phase": "Queued", "conditions": conditions}})
+        await world.kubectl(
+            "patch", "deliberation", "question", "--subresource=status", "--type=merge", f"--patch={before}"
+        )
+        await world.apply(question_body("before-it", priority=9))
+        world.operator.start()
+        await world.wait_condition("deliberation/before-it", "Admitted", "False", "Queued")
+        await world.wait("deliberation/question", "jsonpath={.status.phase}=Deliberating")
+        assert await runner.find_task(0.3) is None
+        await runner.finish(run, task)
+        _, task = await runner.take()
+        assert task.deliberation_name == "before-it"
 
 
 async def test_while_a_model_keeps_calls_waiting_no_more_are_begun(world: World) -> None:

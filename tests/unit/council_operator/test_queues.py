@@ -27,7 +27,7 @@ class Scene:
         self.queues = Queues(lambda key: self.woken.append(key.name), SETTINGS)
         self.have_council("architects", **spec)
         if is_open:
-            self.queues.open()
+            self.queues.open(NAMESPACE)
 
     def have_council(self, name: str, *, is_ready: bool = True, **spec: Any) -> None:
         make = ready_council if is_ready else council
@@ -222,7 +222,7 @@ def test_a_lowered_bound_refuses_nobody_who_waits_already() -> None:
     scene = Scene(is_open=False, limits={"maxQueued": 1})
     scene.ask("a", "b", "c", status=WAITS)
     scene.ask("d")
-    scene.queues.open()
+    scene.queues.open(NAMESPACE)
     assert [scene.look_up(name).most_waiting for name in "abcd"] == [None, None, None, 1]
 
 
@@ -273,7 +273,7 @@ def test_before_all_are_known_nobody_has_a_turn() -> None:
     scene.ask("over", status=ENDED)
     scene.ask("a", "runs", status=RUNS)
     assert scene.take_woken() == []
-    scene.queues.open()
+    scene.queues.open(NAMESPACE)
     assert scene.take_woken() == ["a", "runs", "z"]
 
 
@@ -294,7 +294,7 @@ def test_five_thousand_that_wait_cost_a_few_wakes_each() -> None:
     scene = Scene(is_open=False, runner={"maxConcurrentDeliberations": 1}, limits={"maxQueued": 10_000})
     names = [f"q{number:04}" for number in range(5000)]
     scene.ask(*names, status=WAITS)
-    scene.queues.open()
+    scene.queues.open(NAMESPACE)
     for name in names:
         scene.look_up(name)
     scene.woken.clear()
@@ -350,6 +350,20 @@ def test_whatever_happens_the_lines_say_what_the_last_word_of_each_says(
     assert scene.queues.runs_of(ARCHITECTS) == fresh.queues.runs_of(ARCHITECTS)
     for name in sorted(bodies):
         assert scene.look_up(name) == fresh.look_up(name)
+
+
+def test_the_first_in_a_namespace_has_the_roll_called_there_once_all_others_are_known() -> None:
+    scene = Scene(is_open=False)
+    scene.ask("a")
+    assert scene.woken == []
+    scene.queues.call_roll()
+    scene.ask("b")
+    assert scene.woken == ["", ""]
+    scene.queues.open(NAMESPACE)
+    scene.take_woken()
+    scene.ask("c")
+    scene.queues.call_roll()
+    assert "" not in scene.take_woken()
 
 
 def test_whose_runner_awaits_its_quota_is_overtaken_by_nobody_and_goes_on_when_it_has_it() -> None:

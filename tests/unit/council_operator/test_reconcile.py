@@ -1,8 +1,10 @@
 """A whole Deliberation, the operator crashing before and after each write to the cluster and to the bus."""
 
 import copy
+import itertools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from council_operator.kube.port import KubernetesError
 from council_operator.loops import Key, Settled
 from council_operator.observe.council import CouncilObserver
 from council_operator.observe.probes import Probes
+from council_operator.observe.queues import fill, open_after_roll_call
 from council_operator.plan.settings import Images, RenderSettings
 from council_operator.reconcile import Reconciler
 from council_operator.steps import build_steps
@@ -86,23 +89,23 @@ class CrashingBus(MemoryBus):
 class World:
     """A cluster and a bus that outlive the operator's process."""
 
-    def __init__(self, crash_at: int) -> None:
+    def __init__(self, crash_at: int, council: dict[str, Any] = COUNCIL) -> None:
         self.crash = Countdown(crash_at)
         self.kubernetes = FakeKubernetes(self.crash)
         self.bus = CrashingBus(self.crash)
-        self.kubernetes.put(COUNCIL)
+        self.kubernetes.put(council)
         self.kubernetes.put(QUESTION)
         self.crashes = 0
 
     async def settle(self) -> None:
         """Run the operator until it rests, starting it again after each crash."""
-        reconciler = self._start()
+        reconciler = await self.start()
         for _ in range(20):
             try:
                 outcome = await reconciler.reconcile(KEY)
             except Crash:
                 self.crashes += 1
-                reconciler = self._start()
+                reconciler = await self.start()
                 continue
             if isinstance(outcome, Settled) or not outcome.acted:
                 return
@@ -118,19 +121,15 @@ class World:
     def status(self) -> dict[str, Any]:
         return copy.deepcopy(self.kubernetes.objects[reference_of(QUESTION)]["status"])
 
-    def _start(self) -> Reconciler:
-        return build_reconciler(self.kubernetes, self.bus)
+    async def start(self) -> Reconciler:
+        return await build_reconciler(self.kubernetes, self.bus)
 
 
-def build_reconciler(kubernetes: FakeKubernetes, bus: Bus) -> Reconciler:
+async def build_reconciler(kubernetes: FakeKubernetes, bus: Bus) -> Reconciler:
+    """Return the reconciler of an operator that has just started."""
     wakes = Wakes(lambda _key: None, lambda: 0.0, SETTINGS)
-    for reference, body in kubernetes.objects.items():
-        key = Key(reference.kind, reference.namespace, reference.name)
-        if reference.kind == "Council":
-            wakes.queues.council_changed(key, body)
-        elif reference.kind == "Deliberation":
-            wakes.queues.deliberation_changed(key, body)
-    wakes.queues.open()
+    await fill(wakes.queues, kubernetes, ())
+    await open_after_roll_call(wakes.queues, bus, "default")
     councils = CouncilObserver(kubernetes, bus, wakes, Probes(bus, lambda: 0.0), SETTINGS, now_ms)
     return Reconciler(build_steps(SETTINGS, kubernetes, bus, councils, now_ms), kubernetes, bus)
 
@@ -169,6 +168,30 @@ async def test_a_crash_at_any_write_changes_nothing_in_the_end() -> None:
         assert len(world.bus.published) == 1, crash_at
 
 
+async def test_a_crash_at_any_write_admits_nobody_beyond_the_places() -> None:
+    one_place = {**COUNCIL, "spec": {**COUNCIL["spec"], "runner": {"maxConcurrentDeliberations": 1}}}
+    urgent = {**QUESTION, "metadata": {**QUESTION["metadata"], "name": "urgent"}}
+    urgent["spec"] = {**QUESTION["spec"], "priority": 9}
+    first: list[str] = []
+    for crash_at in itertools.count(1):
+        world = World(crash_at, one_place)
+        reconciler = await world.start()
+        with suppress(Crash):
+            while not isinstance(outcome := await reconciler.reconcile(KEY), Settled) and outcome.acted:
+                pass
+        if world.crash.left > 0:
+            break
+        world.kubernetes.put(urgent)
+        reconciler = await world.start()
+        for key in (Key("Deliberation", "default", "urgent"), KEY) * 3:
+            await reconciler.reconcile(key)
+        (uid,) = await world.bus.list_deliberations("default")
+        task = await world.bus.read_task("default", uid)
+        assert task is not None
+        first.append(task.deliberation_name)
+    assert sorted(set(first)) == ["question", "urgent"]
+
+
 async def test_a_finished_deliberation_is_never_written_again() -> None:
     world = await live(crash_at=-1)
     before = len(world.kubernetes.writes)
@@ -179,13 +202,13 @@ async def test_a_finished_deliberation_is_never_written_again() -> None:
 async def test_an_object_that_is_gone_settles() -> None:
     world = World(crash_at=-1)
     del world.kubernetes.objects[reference_of(QUESTION)]
-    outcome = await build_reconciler(world.kubernetes, world.bus).reconcile(KEY)
+    outcome = await (await build_reconciler(world.kubernetes, world.bus)).reconcile(KEY)
     assert isinstance(outcome, Settled)
 
 
 async def test_the_third_failure_in_a_row_becomes_an_event(caplog: pytest.LogCaptureFixture) -> None:
     world = World(crash_at=-1)
-    reconciler = build_reconciler(world.kubernetes, world.bus)
+    reconciler = await build_reconciler(world.kubernetes, world.bus)
     error = KubernetesError(403, "Forbidden", "deployments is forbidden")
     with caplog.at_level(logging.WARNING):
         for failures in (1, 2, 3, 4):

@@ -140,6 +140,7 @@ def test_a_runner_wakes_councils_when_it_appears_changes_or_returns(woken: Woken
 def test_a_bus_that_is_back_wakes_everything(woken: Woken) -> None:
     woken.wakes.council_changed("ADDED", council())
     woken.wakes.deliberation_changed("ADDED", deliberation())
+    woken.wakes.queues.open("default")
     woken.take()
     woken.wakes.everything()
     assert woken.take() == [COUNCIL, QUESTION]

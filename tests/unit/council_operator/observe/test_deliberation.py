@@ -40,7 +40,7 @@ class Scene:
         question = self.cluster.put(deliberation())
         self.queues.council_changed(Key("Council", NAMESPACE, "architects"), council)
         self.queues.deliberation_changed(KEY, question)
-        self.queues.open()
+        self.queues.open(NAMESPACE)
 
     async def look(self) -> DeliberationObserved:
         observed = await observe(KEY, self.cluster, self.bus, self.queues, lambda: NOW_MS)
