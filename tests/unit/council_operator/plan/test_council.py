@@ -209,11 +209,7 @@ def test_d4_a_plan_needs_no_memory_of_an_earlier_one() -> None:
 
 def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
     several = {"name": "small", "vllm": {**VLLM["vllm"], "replicas": 2}}
-    world = FakeWorld()
-    world.create(council(council_spec(several)))
-    world.settle()
-    world.bring_up()
-    world.settle()
+    world = ready_world(council(council_spec(several)))
     services = sorted(name for kind, name in world.children if kind == "Service")
     assert len(services) == 2
     assert services[1] == f"{services[0]}-each"
@@ -233,12 +229,7 @@ def test_the_service_of_each_replica_comes_and_goes_with_the_replicas() -> None:
 
 def own_runner_world(*models: Body) -> FakeWorld:
     """Return a world with a Council that keeps no runner, with all that it needs up."""
-    world = FakeWorld()
-    world.create(council(council_spec(*models, runner={"mode": "PerDeliberation"})))
-    world.settle()
-    world.bring_up()
-    world.settle()
-    return world
+    return ready_world(council(council_spec(*models, runner={"mode": "PerDeliberation"})))
 
 
 def test_a_council_whose_questions_bring_their_runner_keeps_none_and_is_ready() -> None:
@@ -271,11 +262,7 @@ def test_without_kuberay_no_question_could_bring_its_runner() -> None:
 
 
 def test_a_council_that_comes_to_keep_no_runner_lets_go_of_its_warm_one_in_a_quiet_moment() -> None:
-    world = FakeWorld()
-    world.create(council())
-    world.settle()
-    world.bring_up()
-    world.settle()
+    world = ready_world()
     world.edit(world.councils["architects"], runner={"mode": "PerDeliberation"})
     world.settle()
     assert [key for key in world.children if key[0] == "RayJob"]

@@ -22,19 +22,9 @@ from fakes.bodies import (
     ready_council,
 )
 from fakes.fake_world import FakeWorld, abstain, conditions_of
-
-Body = dict[str, Any]
+from unit.council_operator.status.questions import message_of, status_of, world_of
 
 TYPES = ["Ready", "Reconciling", "Stalled", "Admitted", "CouncilReady", "Succeeded"]
-
-
-def world_of(*councils: Body, **spec: Any) -> FakeWorld:
-    world = FakeWorld()
-    for body in councils:
-        world.create(body)
-    world.create(deliberation(timeoutSeconds=60, **spec))
-    world.reconcile_deliberation("q1")
-    return world
 
 
 def finished_world(**spec: Any) -> FakeWorld:
@@ -43,16 +33,6 @@ def finished_world(**spec: Any) -> FakeWorld:
     world.pass_time(2)
     world.reconcile_deliberation("q1")
     return world
-
-
-def status_of(world: FakeWorld) -> Body:
-    status: Body = world.deliberations["q1"]["status"]
-    return status
-
-
-def message_of(world: FakeWorld, name: str) -> str:
-    (message,) = [one["message"] for one in status_of(world)["conditions"] if one["type"] == name]
-    return str(message)
 
 
 def test_every_condition_is_there_from_the_first_sight_on() -> None:

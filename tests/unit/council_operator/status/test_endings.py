@@ -1,32 +1,10 @@
-from typing import Any
-
 import pytest
 
 from deliberation.api.v1alpha1.reasons import AbstentionReason
 from deliberation.protocol.entries import Outcome, Proposal, Verdict
-from fakes.bodies import NOW_MS, deliberation, ready_council
-from fakes.fake_world import FakeWorld, abstain, conditions_of
-
-Body = dict[str, Any]
-
-
-def world_of(*councils: Body, **spec: Any) -> FakeWorld:
-    world = FakeWorld()
-    for body in councils:
-        world.create(body)
-    world.create(deliberation(timeoutSeconds=60, **spec))
-    world.reconcile_deliberation("q1")
-    return world
-
-
-def status_of(world: FakeWorld) -> Body:
-    status: Body = world.deliberations["q1"]["status"]
-    return status
-
-
-def message_of(world: FakeWorld, name: str) -> str:
-    (message,) = [one["message"] for one in status_of(world)["conditions"] if one["type"] == name]
-    return str(message)
+from fakes.bodies import NOW_MS, ready_council
+from fakes.fake_world import abstain, conditions_of
+from unit.council_operator.status.questions import message_of, status_of, world_of
 
 
 @pytest.mark.parametrize(
