@@ -155,6 +155,7 @@ def test_nothing_is_granted_by_wildcard(defaults: Objects) -> None:
     assert granted["councils"] == {"get", "list", "watch"}
     assert granted["councils/status"] == {"patch"}
     assert granted["deliberations"] == {"get", "list", "watch", "delete"}, "delete: ttlSecondsAfterFinished"
+    assert not [resource for resource in granted if "finalizers" in resource], "no owner of ours blocks a deletion"
 
 
 def test_named_namespaces_get_a_role_each_and_the_cluster_none(tmp_path: Path, defaults: Objects) -> None:
