@@ -33,6 +33,7 @@ class FakeKubeRay:
                 "jobStatus": "RUNNING",
                 "rayClusterName": f"{body['metadata']['name']}-x",
                 "startTime": started,
+                "rayJobInfo": {"startTime": started},
             }
         self.beat()
 

@@ -329,11 +329,13 @@ class FakeWorld(FakeKubeRay):
             return
         runner, task = self.tasks[uid]
         standing = fold(task, self.ledgers.get(uid, ()))
-        states = {health.read_runner(body) for body in self.own_ray_jobs(name)}
-        if standing.suspended or (task.own_runner and RunnerState.RUNNING not in states):
+        running = [one for one in self.own_ray_jobs(name) if health.read_runner(one) is RunnerState.RUNNING]
+        if standing.suspended or (task.own_runner and not running):
             return
-        if standing.started is None:
-            self.write_entry(uid, Start(runner=runner, at_ms=self.now_ms))
+        starts = [record.entry.at_ms for record in self.ledgers.get(uid, ()) if isinstance(record.entry, Start)]
+        since_ms = max((health.find_start_ms(one) or 0 for one in running), default=0)
+        if not starts or starts[-1] < since_ms:
+            self.write_entry(uid, Start(number=len(starts), runner=runner, at_ms=self.now_ms))
             return
         match step(task, standing, self.now_ms):
             case Work(asks=asks):

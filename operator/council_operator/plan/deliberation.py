@@ -149,7 +149,8 @@ def _tell_end_without_task(observed: DeliberationObserved) -> EmitEvent | None:
 def _plan_run(observed: DeliberationObserved, task: Task, standing: Standing, settings: RenderSettings) -> Plan:
     """Leave a run to its runner, unless it is to stop or to go on, or the runner is silent after the deadline."""
     if standing.verdict:
-        return Plan((*own_runner.dismiss(task), _tell_end(standing.verdict.outcome, standing, task)))
+        leave: tuple[Action, ...] = (*own_runner.dismiss(task), *own_runner.stop_silent(observed, task))
+        return Plan((*leave, _tell_end(standing.verdict.outcome, standing, task)))
     if observed.body["spec"].get("cancel") and not standing.cancelled:
         return Plan((PublishEntry(run_of(observed.body, task), Cancel()),))
     if not standing.cancelled and is_suspended(observed.body):

@@ -62,14 +62,25 @@ def is_put_to_sleep(ray_job: Body) -> bool:
     return is_suspended and labels.annotation(ray_job, labels.ASLEEP) == "true"
 
 
-def seconds_started(ray_job: Body, now_ms: int) -> float:
-    """Return for how long a runner has run, in seconds; one that does not yet, since it was woken or created.
+def find_start_ms(ray_job: Body) -> int | None:
+    """Return since when a runner has run, in milliseconds since the epoch; None while KubeRay has not begun with it.
 
     Ray's own time counts where it is known: KubeRay's is when it began to make the cluster, whose image may be large.
     """
-    status = ray_job.get("status", {})
-    times = [status.get("startTime"), status.get("rayJobInfo", {}).get("startTime")]
-    since_ms = max((parse_time_ms(time) for time in times if time), default=None)
+    since = ray_job.get("status", {}).get("startTime")
+    times_ms = (parse_time_ms(since) if since else None, find_start_in_ray_ms(ray_job))
+    return max((time_ms for time_ms in times_ms if time_ms is not None), default=None)
+
+
+def find_start_in_ray_ms(ray_job: Body) -> int | None:
+    """Return since when Ray has run a runner's job, in milliseconds since the epoch; None while it has not said so."""
+    started = ray_job.get("status", {}).get("rayJobInfo", {}).get("startTime")
+    return parse_time_ms(started) if started else None
+
+
+def seconds_started(ray_job: Body, now_ms: int) -> float:
+    """Return for how long a runner has run, in seconds; one that does not yet, since it was woken or created."""
+    since_ms = find_start_ms(ray_job)
     return age_seconds(ray_job, now_ms) if since_ms is None else (now_ms - since_ms) / 1000
 
 
@@ -93,8 +104,8 @@ def is_forgotten(ray_job: Body, pods: tuple[Body, ...], now_ms: int) -> bool:
 
 def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
     """Return when the head was started that does not know the job; None when the head is the one that got the job."""
-    started = ray_job.get("status", {}).get("rayJobInfo", {}).get("startTime")
-    if not started:
+    started_ms = find_start_in_ray_ms(ray_job)
+    if started_ms is None:
         return None
     labels_of_head = {labels.INSTANCE_LABEL: ray_job["metadata"]["name"], "ray.io/node-type": "head"}
     heads_ms = [
@@ -105,7 +116,7 @@ def _find_new_head_ms(ray_job: Body, pods: tuple[Body, ...]) -> int | None:
         if container.get("name") == RAY_CONTAINER
         if (since := container.get("state", {}).get("running", {}).get("startedAt"))
     ]
-    return max((head_ms for head_ms in heads_ms if head_ms > parse_time_ms(started)), default=None)
+    return max((head_ms for head_ms in heads_ms if head_ms > started_ms), default=None)
 
 
 def find_next_start_ms(ray_job: Body, council: Body) -> int | None:

@@ -26,6 +26,7 @@ from council_operator.plan.roster import find_roster
 from council_operator.plan.settings import RenderSettings
 from council_operator.render import credentials, labels, names, rayjob
 from deliberation.api.v1alpha1.reasons import Reason
+from deliberation.protocol.entries import Start
 from deliberation.protocol.tasks import Task
 
 Body = dict[str, Any]
@@ -33,6 +34,12 @@ Body = dict[str, Any]
 ATTEMPTS = 3
 PAUSES_SECONDS = (10.0, 60.0)
 """How long after each RayJob's end the next one follows: what ails a cluster may pass."""
+
+SILENT_SECONDS = 120.0
+"""How long an attempt may run without taking its question up. The bus delivers that of a lost one within half a minute.
+
+A driver that hangs neither ends nor takes anything, and one that does not reach the bus tells nobody.
+"""
 
 START_LOOK_SECONDS = 5.0
 """No event tells what keeps a pod from starting."""
@@ -43,12 +50,26 @@ LOOK_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """The latest RayJob of a Deliberation's own runner. `ray_job` is None when somebody has deleted it."""
+    """The latest RayJob of a Deliberation's own runner.
+
+    Attributes:
+        ray_job: None when somebody has deleted it.
+        is_over: it is not waited for any more.
+        has_taken: its driver has taken the question up.
+        patience_ends_ms: when it is given up unless it has taken the question by then; None while Ray does not run it.
+    """
 
     name: str
     number: int
     ray_job: Body | None
     is_over: bool
+    has_taken: bool = False
+    patience_ends_ms: int | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether it was given up though it runs, because it has not taken the question."""
+        return self.is_over and self.patience_ends_ms is not None
 
     @property
     def is_held(self) -> bool:
@@ -74,8 +95,7 @@ def find_latest(observed: DeliberationObserved, own_runner: str) -> Attempt | No
         return Attempt(names.attempt_name(own_runner, remembered), remembered, None, is_over=True)
     if not latest:
         return None
-    ray_job = observed.ray_jobs[numbers[latest]]
-    return Attempt(numbers[latest], latest, ray_job, _is_over(ray_job, observed))
+    return _read(numbers[latest], latest, observed)
 
 
 def find_latest_of(observed: DeliberationObserved, task: Task) -> Attempt | None:
@@ -98,9 +118,8 @@ def has_failed(observed: DeliberationObserved, task: Task) -> bool:
 def seconds_until_next(latest: Attempt, now_ms: int) -> float:
     """Return how long to wait before the next attempt, in seconds; 0 when it may begin now."""
     end = (latest.ray_job or {}).get("status", {}).get("endTime")
-    if not end:
-        return 0.0
-    return max(0.0, PAUSES_SECONDS[latest.number - 1] - (now_ms - health.parse_time_ms(end)) / 1000)
+    end_ms = health.parse_time_ms(end) if end else latest.patience_ends_ms
+    return 0.0 if end_ms is None else max(0.0, PAUSES_SECONDS[latest.number - 1] - (now_ms - end_ms) / 1000)
 
 
 def admit(
@@ -128,6 +147,8 @@ def keep_going(observed: DeliberationObserved, own_runner: str, settings: Render
     latest = find_latest(observed, own_runner)
     if latest is None:
         return Plan(tuple(_start(observed, own_runner, 1, settings)), START_LOOK_SECONDS)
+    if not latest.is_over and latest.patience_ends_ms is not None:
+        return Plan(look_again_after=(latest.patience_ends_ms - observed.now_ms) / 1000)
     if not latest.is_over:
         is_awaited = not latest.is_held and health.read_runner(latest.ray_job) is not RunnerState.RUNNING
         return Plan(look_again_after=START_LOOK_SECONDS if is_awaited else LOOK_SECONDS)
@@ -135,8 +156,11 @@ def keep_going(observed: DeliberationObserved, own_runner: str, settings: Render
     if seconds:
         return Plan(look_again_after=seconds)
     start = tuple(_start(observed, own_runner, latest.number + 1, settings))
-    text = f"RayJob {latest.name} is over and the question is not answered: another one follows"
-    tell = (EmitEvent("Warning", Reason.RUNNER_FAILED, text),) if start else ()
+    if latest.is_silent:
+        reason, what = Reason.RUNNER_SILENT, f"has not taken the question up in {SILENT_SECONDS:.0f} s"
+    else:
+        reason, what = Reason.RUNNER_FAILED, "is over and the question is not answered"
+    tell = (EmitEvent("Warning", reason, f"RayJob {latest.name} {what}: another one follows"),) if start else ()
     return Plan((*stop(observed), *start, *tell), START_LOOK_SECONDS)
 
 
@@ -147,6 +171,13 @@ def stop(observed: DeliberationObserved) -> Iterator[Delete]:
             metadata = body["metadata"]
             reference = ObjectReference(rayjob.API_VERSION, rayjob.KIND, metadata["namespace"], metadata["name"])
             yield Delete(reference, metadata["uid"])
+
+
+def stop_silent(observed: DeliberationObserved, task: Task) -> Iterator[Delete]:
+    """Delete the RayJob of a run that is over without it: it would not end by itself, however well the run ended."""
+    latest = find_latest_of(observed, task)
+    if latest is not None and latest.is_silent:
+        yield from stop(observed)
 
 
 def dismiss(task: Task | None) -> Iterator[RemoveTaskConsumer]:
@@ -163,10 +194,35 @@ def _remember(observed: DeliberationObserved, own_runner: str) -> int:
     return names.find_attempt(own_runner, known) or 0
 
 
-def _is_over(ray_job: Body, observed: DeliberationObserved) -> bool:
-    """Return whether a RayJob will not work on the task any more."""
-    has_ended = health.read_runner(ray_job) is RunnerState.ENDED or health.is_being_deleted(ray_job)
-    return has_ended or health.is_forgotten(ray_job, observed.pods, observed.now_ms)
+def _read(name: str, number: int, observed: DeliberationObserved) -> Attempt:
+    """Return what became of a RayJob: it has ended, or is lost, or has run too long without taking the question."""
+    ray_job = observed.ray_jobs[name]
+    has_taken = _has_taken(ray_job, observed)
+    if health.read_runner(ray_job) is RunnerState.ENDED or health.is_being_deleted(ray_job):
+        return Attempt(name, number, ray_job, is_over=True, has_taken=has_taken)
+    if health.has_lost_its_head(ray_job, observed.pods):
+        is_over = health.is_forgotten(ray_job, observed.pods, observed.now_ms)
+        return Attempt(name, number, ray_job, is_over, has_taken)
+    ends_ms = None if has_taken else _find_end_of_patience_ms(ray_job, observed)
+    return Attempt(name, number, ray_job, ends_ms is not None and observed.now_ms >= ends_ms, has_taken, ends_ms)
+
+
+def _has_taken(ray_job: Body, observed: DeliberationObserved) -> bool:
+    """Return whether a RayJob's driver has taken the question up: each begins with a word in the ledger.
+
+    Its clock is Ray's, both being in the head's pod; KubeRay's may differ.
+    """
+    since_ms = health.find_start_in_ray_ms(ray_job) or health.find_start_ms(ray_job) or 0
+    starts = (record.entry for record in observed.ledger if isinstance(record.entry, Start))
+    return any(start.at_ms >= since_ms for start in starts)
+
+
+def _find_end_of_patience_ms(ray_job: Body, observed: DeliberationObserved) -> int | None:
+    """Return until when a RayJob may leave its question alone; None unless Ray runs its driver and there is a task."""
+    started_ms = health.find_start_in_ray_ms(ray_job)
+    if started_ms is None or observed.task is None or health.read_runner(ray_job) is not RunnerState.RUNNING:
+        return None
+    return max(started_ms, observed.task.started_at_ms) + round(SILENT_SECONDS * 1000)
 
 
 def _start(observed: DeliberationObserved, own_runner: str, number: int, settings: RenderSettings) -> Iterator[Action]:

@@ -289,7 +289,7 @@ def _find_stand(observed: DeliberationObserved, task: Task, standing: Standing) 
     if verdict:
         *overall, succeeded = conclude(verdict, task, standing, _find_failure(observed, task))
         return find_end(verdict), (*overall, _admitted(), council, succeeded)
-    wait = find_wait(observed, task, is_taken=standing.started is not None)
+    wait = find_wait(observed, task)
     phase = _find_phase(task, standing, observed.now_ms)
     *overall, succeeded = _go_on(observed, phase, wait)
     return wait[2] if wait and phase is Phase.QUEUED else phase, (*overall, _admitted(), council, succeeded)

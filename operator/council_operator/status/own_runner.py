@@ -5,7 +5,7 @@ from typing import Any
 from council_operator.plan import health, own_runner, waiting
 from council_operator.plan.health import RunnerState
 from council_operator.plan.observed import DeliberationObserved
-from council_operator.plan.own_runner import ATTEMPTS, Attempt
+from council_operator.plan.own_runner import ATTEMPTS, SILENT_SECONDS, Attempt
 from council_operator.render import names
 from council_operator.status.runner import (
     FIRST_BEAT_SECONDS,
@@ -35,7 +35,7 @@ def explain_hold(observed: DeliberationObserved) -> str | None:
     return find_suspension(latest.name, latest.ray_job) if latest and latest.is_held and latest.ray_job else None
 
 
-def find_wait(observed: DeliberationObserved, task: Task, *, is_taken: bool) -> Wait | None:
+def find_wait(observed: DeliberationObserved, task: Task) -> Wait | None:
     """Return what a run that was admitted waits for; None when its own runner works on it, or it has none.
 
     One whose runner was lost in the middle keeps the phase that its ledger says; Warming is for one without a start.
@@ -53,11 +53,12 @@ def find_wait(observed: DeliberationObserved, task: Task, *, is_taken: bool) -> 
             Phase.WARMING,
         )
     if latest.is_over:
-        return Reason.RUNNER_FAILED, _explain_retry(observed, latest), Phase.WARMING
+        reason = Reason.RUNNER_SILENT if latest.is_silent else Reason.RUNNER_FAILED
+        return reason, _explain_retry(observed, latest), Phase.WARMING
     held = find_suspension(latest.name, latest.ray_job or {})
     if held:
         return Reason.RUNNER_SUSPENDED, held, Phase.QUEUED
-    return _explain_start(observed, latest, is_taken=is_taken)
+    return _explain_start(observed, latest)
 
 
 def explain_failure(observed: DeliberationObserved, task: Task) -> str | None:
@@ -88,12 +89,15 @@ def _explain_retry(observed: DeliberationObserved, latest: Attempt) -> str:
 def _explain_end(observed: DeliberationObserved, latest: Attempt, follows: str) -> str:
     if latest.ray_job is None or health.is_being_deleted(latest.ray_job):
         return f"RayJob {latest.name} was deleted; {follows}"
+    if latest.is_silent:
+        text = f"RayJob {latest.name} has run for {SILENT_SECONDS:.0f} s and not taken the question up; {follows}"
+        return f"{text}. What to ask: {WHAT_TO_ASK_OF_SILENCE}"
     if health.read_runner(latest.ray_job) is not RunnerState.ENDED:
         return f"RayJob {latest.name} has lost its head pod, and KubeRay has not submitted it again; {follows}"
     return explain_end(latest.name, observed.body["metadata"]["namespace"], latest.ray_job, follows)
 
 
-def _explain_start(observed: DeliberationObserved, latest: Attempt, *, is_taken: bool) -> Wait | None:
+def _explain_start(observed: DeliberationObserved, latest: Attempt) -> Wait | None:
     """Return how far a RayJob that is neither held nor over has come; None when it works."""
     name, ray_job = latest.name, latest.ray_job or {}
     fault = find_pod_fault(observed.pods, name, observed.body["metadata"]["namespace"])
@@ -103,7 +107,7 @@ def _explain_start(observed: DeliberationObserved, latest: Attempt, *, is_taken:
     if health.has_lost_its_head(ray_job, observed.pods):
         text = f"the head pod of RayJob {name} was lost; KubeRay starts the runner on the next head"
         return Reason.RUNNER_FAILED, text, Phase.WARMING
-    if is_taken:
+    if latest.has_taken:
         return None
     if health.seconds_started(ray_job, observed.now_ms) < FIRST_BEAT_SECONDS:
         return Reason.RUNNER_STARTING, f"RayJob {name} runs, and is about to take the question", Phase.WARMING

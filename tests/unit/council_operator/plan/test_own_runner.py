@@ -115,6 +115,82 @@ def test_a_ray_job_that_kuberay_forgot_is_deleted_and_followed_by_another() -> N
     assert attempts(world) == ["a2"]
 
 
+def test_a_driver_that_leaves_its_question_alone_is_followed_by_another_after_a_while() -> None:
+    world = admitted_world()
+    world.pass_time(own_runner.SILENT_SECONDS - 1)
+    assert plan_of(world) == Plan(look_again_after=1.0)
+    world.pass_time(1)
+    assert plan_of(world) == Plan(look_again_after=own_runner.PAUSES_SECONDS[0])
+    world.pass_time(own_runner.PAUSES_SECONDS[0])
+    look(world)
+    assert attempts(world) == ["a2"]
+    assert world.deliberations["q1"]["status"]["runner"]["attempt"] == 2
+
+
+def test_a_driver_that_comes_to_itself_before_the_next_one_begins_is_left_to_it() -> None:
+    world = admitted_world()
+    world.pass_time(own_runner.SILENT_SECONDS)
+    look(world)
+    world.run_a_step("q1")
+    world.pass_time(max(own_runner.PAUSES_SECONDS))
+    look(world)
+    assert attempts(world) == ["a1"]
+
+
+def test_a_driver_that_has_taken_its_question_may_be_quiet_for_as_long_as_its_calls_take() -> None:
+    world = admitted_world(timeoutSeconds=3600)
+    world.run_a_step("q1")
+    world.pass_time(1800)
+    look(world)
+    assert attempts(world) == ["a1"]
+
+
+def test_what_an_earlier_driver_took_does_not_speak_for_a_later_one() -> None:
+    world = admitted_world()
+    world.run_a_step("q1")
+    fail(world)
+    world.start_runners()
+    world.pass_time(own_runner.SILENT_SECONDS + max(own_runner.PAUSES_SECONDS))
+    look(world)
+    assert attempts(world) == ["a1", "a3"]
+
+
+def test_a_cluster_that_is_slow_to_start_is_not_taken_for_a_silent_driver() -> None:
+    world = admitted_world()
+    (ray_job,) = world.own_ray_jobs("q1")
+    del ray_job["status"]["rayJobInfo"]
+    world.pass_time(10 * own_runner.SILENT_SECONDS)
+    look(world)
+    assert attempts(world) == ["a1"]
+
+
+def test_a_driver_is_not_blamed_for_the_time_in_which_there_was_no_task() -> None:
+    world = admitted_world(timeoutSeconds=3600)
+    world.pass_time(60)
+    world.tasks.pop("uid-q1")
+    world.pass_time(own_runner.SILENT_SECONDS)
+    look(world)
+    assert plan_of(world) == Plan(look_again_after=deliberation_plan.LONGEST_LOOK_SECONDS)
+    assert attempts(world) == ["a1"]
+
+
+def test_the_last_driver_that_leaves_its_question_alone_ends_it_with_what_there_is_and_goes() -> None:
+    world = admitted_world()
+    world.run_a_step("q1")
+    world.run_a_step("q1")
+    fail(world)
+    for _ in range(2):
+        world.start_runners()
+        world.pass_time(own_runner.SILENT_SECONDS + max(own_runner.PAUSES_SECONDS))
+        look(world)
+    world.settle()
+    body = world.deliberations["q1"]
+    assert conditions_of(body)["Succeeded"] == ("False", "RunnerFailed")
+    assert "not taken the question up; it was the last of 3 attempts" in body["status"]["conditions"][0]["message"]
+    assert len(body["status"]["proposals"]) == 3
+    assert attempts(world) == ["a1"]
+
+
 def test_a_deleted_ray_job_counts_as_an_attempt() -> None:
     world = admitted_world()
     world.delete_own_runner("q1")

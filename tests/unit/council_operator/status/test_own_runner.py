@@ -59,6 +59,15 @@ def test_a_runner_that_does_not_take_its_question_is_called_silent_after_a_while
     assert "can its head pod reach NATS?" in message
 
 
+def test_a_runner_that_is_given_up_for_its_silence_is_told_with_what_follows() -> None:
+    world = world_of()
+    world.pass_time(120)
+    phase, reason, message = read(world)
+    assert (phase, reason) == ("Warming", "RunnerSilent")
+    assert "has run for 120 s and not taken the question up; attempt 2 of 3 follows" in message
+    assert "can its head pod reach NATS?" in message
+
+
 def test_while_its_runner_works_there_is_nothing_to_say_of_it() -> None:
     world = world_of()
     world.run_a_step("q1")
