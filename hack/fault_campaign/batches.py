@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bench.world import bus
@@ -16,14 +16,14 @@ from fault_campaign.patience import patiently
 
 COUNCIL = "campaign"
 TIMEOUT_SECONDS = 900
-LATENCY_MILLISECONDS = 3000
-CONCURRENT = 32
+DELIBERATION = "councils.dev/deliberation"
 COMPONENT = "app.kubernetes.io/component"
+IN_WORK = frozenset({"Deliberating", "Ranking"})
 SETTLE_SECONDS = 30
 PAUSE_SECONDS = 0.5
 
 
-def council(*, workers: int) -> Body:
+def council(runner: Body, latency_milliseconds: int, *, workers: int) -> Body:
     """Return the Council: three seats on a model that only pretends, and answers after a while."""
     return {
         "apiVersion": "councils.dev/v1alpha1",
@@ -33,14 +33,11 @@ def council(*, workers: int) -> Body:
             "models": [
                 {
                     "name": "simulated",
-                    "simulated": {"accuracyPercent": 70, "latencyMilliseconds": LATENCY_MILLISECONDS, "seed": 1},
+                    "simulated": {"accuracyPercent": 70, "latencyMilliseconds": latency_milliseconds, "seed": 1},
                 }
             ],
             "members": [{"name": "architect", "role": "Architect", "seats": 3, "modelRef": "simulated"}],
-            "runner": {
-                "maxConcurrentDeliberations": CONCURRENT,
-                **({"workers": {"min": workers, "max": workers}} if workers else {}),
-            },
+            "runner": {**runner, **({"workers": {"min": workers, "max": workers}} if workers else {})},
         },
     }
 
@@ -63,7 +60,7 @@ def question(prefix: str, number: int) -> Body:
 
 @dataclass
 class Asked:
-    """A batch on its way. `done` is set when all have ended."""
+    """A batch on its way. `begun` is set when all have been taken up, `done` when all have ended."""
 
     kubectl: Kubectl
     prefix: str
@@ -71,6 +68,8 @@ class Asked:
 
     def __post_init__(self) -> None:
         self.finished: dict[str, Body] = {}
+        self._taken: set[str] = set()
+        self.begun = threading.Event()
         self.done = threading.Event()
 
     def follow(self) -> None:
@@ -79,21 +78,36 @@ class Asked:
         while time.monotonic() < until and not self.done.is_set():
             for change in self.kubectl.watch("deliberations", seconds=60):
                 name = change.body["metadata"]["name"]
-                if name.startswith(f"{self.prefix}-") and is_finished(change.body):
-                    self.finished[name.removeprefix(f"{self.prefix}-")] = change.body
+                if name.startswith(f"{self.prefix}-"):
+                    self._note(name.removeprefix(f"{self.prefix}-"), change.body)
                 if len(self.finished) == self.number:
                     break
             time.sleep(0.2)
             if len(self.finished) == self.number:
                 self.done.set()
 
+    def _note(self, name: str, body: Body) -> None:
+        if is_finished(body):
+            self.finished[name] = body
+        if is_finished(body) or body.get("status", {}).get("phase") in IN_WORK:
+            self._taken.add(name)
+        if len(self._taken) == self.number:
+            self.begun.set()
+
 
 def run(
-    kubectl: Kubectl, prefix: str, number: int, *, after: float = 0.0, strike: Callable[[Callable[[], None]], None]
+    kubectl: Kubectl,
+    prefix: str,
+    number: int,
+    *,
+    after: float = 0.0,
+    in_work: bool = False,
+    strike: Callable[[Callable[[], None]], None],
 ) -> Batch:
     """Ask `number` questions at once, strike `after` so many seconds, and return how they ended.
 
-    `strike` is given what it must call as soon as it has struck.
+    With `in_work` the seconds begin when all have been taken up. `strike` is given what it must call as soon as it has
+    struck.
 
     Raises:
         TimeoutError: one has not ended long after its deadline.
@@ -106,6 +120,8 @@ def run(
     patiently(lambda: kubectl.apply({"apiVersion": "v1", "kind": "List", "items": bodies}))
     follower.start()
     unfinished: list[int] = []
+    if in_work:
+        asked.begun.wait(TIMEOUT_SECONDS)
     time.sleep(after)
     strike(lambda: unfinished.append(number - len(asked.finished)))
     follower.join()
@@ -115,8 +131,25 @@ def run(
     ledgers = patiently(lambda: asyncio.run(read_ledgers(kubectl, asked.finished)))
     calls = count_calls(kubectl) - calls_before
     return Batch(
-        dict(asked.finished), ledgers, seconds, unfinished=sum(unfinished), calls=calls if calls >= 0 else None
+        dict(asked.finished),
+        ledgers,
+        seconds,
+        unfinished=sum(unfinished),
+        calls=calls if calls >= 0 else None,
+        attempts=find_attempts(kubectl, asked.finished),
     )
+
+
+def find_attempts(kubectl: Kubectl, bodies: Mapping[str, Body]) -> dict[str, int]:
+    """Return the number of the last RayJob of each Deliberation that has a runner of its own."""
+    uids = {body["metadata"]["uid"]: name for name, body in bodies.items()}
+    found: dict[str, int] = {}
+    for one in patiently(lambda: kubectl.find_all("rayjobs", selector=DELIBERATION)):
+        name = uids.get(one["metadata"]["labels"][DELIBERATION])
+        _, _, number = one["metadata"]["name"].rpartition("-a")
+        if name is not None:
+            found[name] = max(found.get(name, 0), int(number))
+    return found
 
 
 def leave_alone(_note_strike: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """What a batch of Deliberations came to, against the same batch undisturbed; and the table of all. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,9 @@ COLUMNS = (
     "slowest batch",
 )
 
+ATTEMPTS = "attempts"
+"""The last column, where each Deliberation has a runner of its own."""
+
 Ranking = tuple[tuple[Any, ...], ...]
 
 
@@ -33,6 +36,7 @@ class Batch:
         struck: the fault, as the table calls it; empty for none.
         unfinished: how many had not ended when the fault struck.
         calls: how many calls the model answered; None when it was killed, and forgot.
+        attempts: the number of the last RayJob, by Deliberation, where each has a runner of its own.
     """
 
     bodies: Mapping[str, Body]
@@ -41,14 +45,19 @@ class Batch:
     struck: str = ""
     unfinished: int = 0
     calls: int | None = None
+    attempts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Bound:
-    """How many calls of one Deliberation a fault may have asked for again, and answered again."""
+    """How many calls of one Deliberation a fault may have asked for again, and answered again, in so many attempts.
+
+    There are no attempts to count where Deliberations share a runner.
+    """
 
     asked: int
     answered: int
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,13 @@ class Findings:
         faults: what is wrong with it, in words; nothing when it is as it must be.
         repeated: calls that were asked for again, by the ledgers.
         answered_again: calls that the model answered beyond those that were needed; None when it forgot.
+        attempts: those that the statuses count; 0 where Deliberations share a runner.
     """
 
     faults: tuple[str, ...] = ()
     repeated: int = 0
     answered_again: int | None = None
+    attempts: int = 0
 
 
 def ranking_of(body: Body) -> Ranking:
@@ -72,6 +83,11 @@ def ranking_of(body: Body) -> Ranking:
     return tuple(
         (one["rank"], one["seat"], one["sha256"], one.get("scoreMilli")) for one in status.get("proposals", ())
     )
+
+
+def attempts_of(body: Body) -> int:
+    """Return how many RayJobs of its own a Deliberation had, as its status tells."""
+    return int(body["status"].get("runner", {}).get("attempt", 0))
 
 
 def judge(batch: Batch, undisturbed: Batch, bound: Bound) -> Findings:
@@ -97,13 +113,22 @@ def judge(batch: Batch, undisturbed: Batch, bound: Bound) -> Findings:
             faults.append(f"{name} has {', '.join(twice)} twice in its ledger")
         if batch.ledgers and not batch.ledgers.get(name):
             faults.append(f"{name} has no ledger")
+        faults += _find_miscount(name, attempts_of(body), batch.attempts.get(name, 0), bound.attempts)
     faults += [f"{name} is missing" for name in sorted(undisturbed.bodies.keys() - batch.bodies.keys())]
     if batch.struck and not batch.unfinished:
         faults.append("all had ended before it was struck")
     again = _count_again(batch.calls, undisturbed.calls)
     if again is not None and again > most:
         faults.append(f"the model answered {again} calls again, with at most {most} in flight")
-    return Findings(tuple(faults), sum(repeated), again)
+    return Findings(tuple(faults), sum(repeated), again, sum(map(attempts_of, batch.bodies.values())))
+
+
+def _find_miscount(name: str, counted: int, last: int, most: int) -> Iterator[str]:
+    """Yield what is wrong with the attempts that a status counts, when the last RayJob has that number."""
+    if counted != last:
+        yield f"{name} counts {counted} attempts, and its last RayJob was number {last}"
+    if bool(counted) != bool(most) or counted > most:
+        yield f"{name} took {counted} attempts, with at most {most} to be expected"
 
 
 def _count_again(calls: int | None, needed: int | None) -> int | None:
@@ -132,14 +157,16 @@ class Campaign:
 
     def tabulate(self, what: Mapping[str, tuple[str, str]]) -> str:
         """Return the table: one row for each kind of fault. `what` tells, by name, its words and what it may cost."""
-        lines = [
-            f"| {' | '.join(COLUMNS)} |",
-            f"|{'---|' * len(COLUMNS)}",
-        ]
+        columns = (*COLUMNS, ATTEMPTS) if self._counts_attempts else COLUMNS
+        lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
         for name in dict.fromkeys(batch.struck for batch in self.batches):
             struck = [batch for batch in self.batches if batch.struck == name]
             lines.append(self._row(what[name], struck))
         return "\n".join(lines)
+
+    @property
+    def _counts_attempts(self) -> bool:
+        return any(bound.attempts for bound in self.bounds.values())
 
     def _row(self, words: tuple[str, str], batches: Sequence[Batch]) -> str:
         asked = sum(len(batch.bodies) for batch in batches)
@@ -156,4 +183,5 @@ class Campaign:
         again = sum(counted) if len(counted) == len(found) else "not known"
         slowest = max(batch.seconds for batch in batches)
         cells = (*words, len(batches), asked, ended, same, twice, repeated, again, f"{slowest:.0f} s")
-        return f"| {' | '.join(map(str, cells))} |"
+        attempts = (sum(one.attempts for one in found),) if self._counts_attempts else ()
+        return f"| {' | '.join(map(str, (*cells, *attempts)))} |"

@@ -8,12 +8,19 @@ from fault_campaign.judging import Batch, Bound, Campaign, judge
 Body = dict[str, Any]
 
 
-def body(*, seats: str = "ab", succeeded: str = "True", reason: str = "Succeeded", repeated: int = 0) -> Body:
+def body(
+    *, seats: str = "ab", succeeded: str = "True", reason: str = "Succeeded", repeated: int = 0, attempt: int = 0
+) -> Body:
     proposals = [{"rank": rank, "seat": seat, "sha256": seat * 4} for rank, seat in enumerate(seats, 1)]
     conditions = [{"type": "Succeeded", "status": succeeded, "reason": reason}]
     return {
         "metadata": {},
-        "status": {"proposals": proposals, "conditions": conditions, "usage": {"repeatedCalls": repeated}},
+        "status": {
+            "proposals": proposals,
+            "conditions": conditions,
+            "usage": {"repeatedCalls": repeated},
+            **({"runner": {"attempt": attempt}} if attempt else {}),
+        },
     }
 
 
@@ -56,6 +63,38 @@ def test_whatever_differs_is_told(struck: Batch, fault: str) -> None:
 @pytest.mark.parametrize("calls", [None, 17])
 def test_a_model_that_was_killed_cannot_tell_what_it_has_answered(calls: int | None) -> None:
     assert judge(batch(body(), body(seats="ba"), calls=calls), CALM, BOUND).answered_again is None
+
+
+OWN = replace(BOUND, attempts=2)
+
+
+def test_the_attempts_are_those_that_the_statuses_count() -> None:
+    struck = replace(batch(body(attempt=2), body(seats="ba", attempt=1)), attempts={"0": 2, "1": 1})
+    found = judge(struck, CALM, OWN)
+    assert (found.faults, found.attempts) == ((), 3)
+
+
+@pytest.mark.parametrize(
+    ("counted", "last", "bound", "fault"),
+    [
+        (1, 2, OWN, "0 counts 1 attempts, and its last RayJob was number 2"),
+        (3, 3, OWN, "0 took 3 attempts, with at most 2 to be expected"),
+        (0, 0, OWN, "0 took 0 attempts, with at most 2 to be expected"),
+        (1, 1, BOUND, "0 took 1 attempts, with at most 0 to be expected"),
+    ],
+)
+def test_attempts_that_are_miscounted_or_too_many_are_told(counted: int, last: int, bound: Bound, fault: str) -> None:
+    struck = replace(batch(body(attempt=counted)), attempts={"0": last} if last else {})
+    assert judge(struck, batch(body()), bound).faults == (fault,)
+
+
+def test_the_table_of_runners_of_one_question_has_their_attempts_last() -> None:
+    campaign = Campaign(CALM, seed=1, bounds={"head": OWN})
+    campaign.batches = [replace(batch(body(attempt=2), body(seats="ba", attempt=1)), attempts={"0": 2, "1": 1})]
+    header, rule, row = campaign.tabulate({"head": ("kill", "calls")}).splitlines()
+    assert header.endswith("| slowest batch | attempts |")
+    assert header.count("|") == rule.count("|") == row.count("|") == 12
+    assert row.endswith("| 3 s | 3 |")
 
 
 def test_the_table_has_one_row_for_each_kind_of_fault() -> None:
