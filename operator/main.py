@@ -14,9 +14,10 @@ _runtimes: list[Runtime] = []
 @kopf.on.startup()
 async def start(settings: kopf.OperatorSettings, **_: object) -> None:
     """Connect, and register the handlers of the runtime."""
-    runtime = await Runtime.start(read_settings(os.environ))
-    ours = build_kopf_settings()
-    settings.posting, settings.peering = ours.posting, ours.peering
+    read = read_settings(os.environ)
+    runtime = await Runtime.start(read)
+    ours = build_kopf_settings(read.watch_namespaces)
+    settings.posting, settings.peering, settings.scanning = ours.posting, ours.peering, ours.scanning
     settings.networking, settings.watching = ours.networking, ours.watching
     watch.register(kopf.get_default_registry(), settings, runtime.wakes, nodes=runtime.reads_nodes)
     _runtimes.append(runtime)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 async def run(settings: Settings) -> None:
     """Watch and reconcile until a signal ends it."""
     runtime = await Runtime.start(settings)
-    kopf_settings = build_kopf_settings()
+    kopf_settings = build_kopf_settings(settings.watch_namespaces)
     try:
         await kopf.operator(
             registry=build_registry(kopf_settings, runtime),

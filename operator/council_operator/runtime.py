@@ -179,14 +179,19 @@ async def _follow_bus(
         await bus_changed.wait()
 
 
-def build_kopf_settings() -> kopf.OperatorSettings:
-    """Return Kopf's settings: it watches, endlessly and patiently, and posts and stores nothing."""
+def build_kopf_settings(watch_namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
+    """Return Kopf's settings: it watches, endlessly and patiently, and posts and stores nothing.
+
+    An operator of named namespaces may list neither namespaces nor kinds, and Kopf would try to for a minute before it
+    began. If KubeRay is installed later, events of its objects come after a restart; until then they are looked at.
+    """
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.chunk_size = 500
+    settings.scanning.disabled = bool(watch_namespaces)
     return settings
 
 
