@@ -72,7 +72,7 @@ def api_server(files: ControlPlaneFiles, *, address: IPv4Address, port: int, ser
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-cluster-ip-range={services}",
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
+        "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
         "--allow-privileged=true",
         f"--kubelet-client-certificate={own}/admin.crt",
         f"--kubelet-client-key={own}/admin.key",

@@ -11,6 +11,7 @@ from chart.rendering import NAMESPACE, Objects, RenderError, pod_specs, render
 from council_operator.plan.gpu.division import OURS, key_of
 from council_operator.plan.gpu.words import CONFIG_LABEL
 from council_operator.plan.settings import GpuDivision, RenderSettings
+from council_operator.render.names import OWN_SECRETS
 from council_operator.settings import Settings, read_gpu_division, read_settings
 from deliberation.bus.login import PasswordLogin, Tls
 
@@ -145,8 +146,10 @@ def rules(objects: Objects, kind: str) -> dict[str, set[str]]:
     return granted
 
 
-def test_secrets_are_written_but_never_read(defaults: Objects) -> None:
-    assert rules(defaults, "ClusterRole")["secrets"] == {"create", "patch"}
+def test_two_secrets_are_written_but_never_read(defaults: Objects) -> None:
+    (rule,) = [one for one in defaults["ClusterRole", "council-operator"]["rules"] if "secrets" in one["resources"]]
+    assert set(rule["resourceNames"]) == OWN_SECRETS
+    assert set(rule["verbs"]) == {"create", "patch", "delete"}
 
 
 def test_nothing_is_granted_by_wildcard(defaults: Objects) -> None:

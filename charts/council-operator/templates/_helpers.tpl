@@ -76,9 +76,11 @@ capabilities: {drop: [ALL]}
 - apiGroups: [ray.io]
   resources: [rayjobs]
   verbs: [get, list, watch, create, patch, delete]
+# Never read. Deletion only lets each Council put its name to them where OwnerReferencesPermissionEnforcement is on.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [create, patch]
+  resourceNames: [council-bus, council-models]
+  verbs: [create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from clusters import folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer, RefusedError
+from contract.operator import rights
 from deliberation.bus.jetstream import JetStreamBus, connect
 from deliberation.bus.login import CredentialsLogin, SecretLogin
 from deliberation.bus.namespaced import NamespacedBus, connect_namespaced
@@ -135,11 +136,10 @@ def with_kuberay(installed: ApiServer) -> ApiServer:
 def operator(
     with_kuberay: ApiServer, api_server: ApiServer, trusting_server: NatsServer, tmp_path: Path
 ) -> Iterator[OperatorProcess]:
-    """The operator of the test's namespace."""
+    """The operator of the test's namespace, with no more rights than the chart gives it."""
     assert with_kuberay.kubeconfig == api_server.kubeconfig
-    process = OperatorProcess(
-        tmp_path, api_server.kubeconfig, trusting_server.url, api_server.namespace, AUTHORITY.secret
-    )
+    kubeconfig = rights.grant(api_server, tmp_path)
+    process = OperatorProcess(tmp_path, kubeconfig, trusting_server.url, api_server.namespace, AUTHORITY.secret)
     process.start()
     yield process
     process.kill()

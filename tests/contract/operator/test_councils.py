@@ -9,6 +9,7 @@ import pytest
 from clusters import control_plane, folders, kuberay, programs
 from clusters.progress import Progress
 from contract.api_server import ApiServer
+from contract.operator import rights
 from contract.operator.conftest import CRD_SECONDS, MEMBERS, World, council_body, question_body
 from deliberation.protocol.health import ProbeResult
 from fakes.fake_kubelet import FakeKubelet
@@ -133,7 +134,7 @@ async def test_a_cluster_without_kuberay_is_a_condition_that_heals(nats_server: 
         api = ApiServer(running.kubeconfig)
         await asyncio.to_thread(api.kubectl, "apply", "--server-side", "--kustomize", str(CRDS))
         await asyncio.to_thread(api.kubectl, "wait", "--for=condition=Established", "crd", "--all")
-        operator = OperatorProcess(tmp_path, running.kubeconfig, nats_server.url, "default")
+        operator = OperatorProcess(tmp_path, rights.grant(api, tmp_path), nats_server.url, "default")
         operator.start()
         try:
             world = World(api, nats_server, operator)

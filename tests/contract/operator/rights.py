@@ -1,0 +1,30 @@
+"""The rights that the chart gives an operator of one namespace, on a real API server."""
+
+import json
+from pathlib import Path
+
+from chart.rendering import NAMESPACE, render
+from contract.api_server import ApiServer
+
+ACCOUNT = "council-operator"
+KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+TOKEN_SECONDS = 6 * 3600
+
+
+def grant(api: ApiServer, folder: Path) -> Path:
+    """Grant them in the namespace of `api`, and return a kubeconfig that may do nothing else."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    objects = render(f"watchNamespaces={{{api.namespace}}}", "gpu.readNodes=true").items()
+    granted = [namespace, *(body for (kind, _), body in objects if kind in KINDS)]
+    anywhere = ApiServer(api.kubeconfig, NAMESPACE)
+    for server in (anywhere, api):
+        own = [body for body in granted if body["metadata"].get("namespace", NAMESPACE) == server.namespace]
+        items = json.dumps({"apiVersion": "v1", "kind": "List", "items": own})
+        server.kubectl("apply", "--server-side", "--filename=-", stdin=items)
+    token = anywhere.kubectl("create", "token", ACCOUNT, f"--duration={TOKEN_SECONDS}s").strip()
+    config = json.loads(anywhere.kubectl("config", "view", "--raw", "--output=json"))
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    kubeconfig = folder / "operator.kubeconfig"
+    kubeconfig.write_text(json.dumps(config))
+    return kubeconfig
