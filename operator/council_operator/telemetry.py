@@ -13,6 +13,12 @@ RECONCILES = Counter(
 RECONCILE_SECONDS = Histogram(
     "council_reconcile_duration_seconds", "Time of one pass over one object.", ["kind"], registry=REGISTRY
 )
+API_REQUESTS = Counter(
+    "council_api_requests_total",
+    "Requests to the API server, without watches, by verb and kind.",
+    ["verb", "kind"],
+    registry=REGISTRY,
+)
 OBJECTS = Gauge("council_objects", "Objects with a live loop, by kind.", ["kind"], registry=REGISTRY)
 BUS_CONNECTED = Gauge("council_bus_connected", "1 while the operator is connected to NATS.", registry=REGISTRY)
 ENTRIES_REJECTED = Counter(

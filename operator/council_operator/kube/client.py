@@ -10,6 +10,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from council_operator.kube.port import Body, ConflictError, ForbiddenError, InvalidError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
+from council_operator.telemetry import API_REQUESTS
 from deliberation.api.v1alpha1.base import API_VERSION
 
 PLURALS = {
@@ -30,6 +31,9 @@ PLURALS = {
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+
+METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+"""Methods of HTTP by the verbs of Kubernetes."""
 
 PAGE_SIZE = 200
 """Objects of one answer to a listing in pages: a Deliberation may have 128 KiB of question."""
@@ -68,21 +72,21 @@ class KubernetesClient:
     async def find(self, reference: ObjectReference) -> Body | None:
         """Return the object, or None when it does not exist."""
         try:
-            return await self._request("GET", _path(reference))
+            return await self._request("get", reference.kind, _path(reference))
         except NotFoundError:
             return None
 
     async def list_labelled(self, api_version: str, kind: str, namespace: str, selector: str) -> Sequence[Body]:
         """Return the objects of one kind in a namespace that a label selector matches."""
         path = _path(ObjectReference(api_version, kind, namespace, ""))
-        listed = await self._request("GET", f"{path}?{urlencode({'labelSelector': selector})}")
+        listed = await self._request("list", kind, f"{path}?{urlencode({'labelSelector': selector})}")
         items: list[Body] = listed["items"]
         return items
 
     async def list_everywhere(self, api_version: str, kind: str, selector: str) -> Sequence[Body]:
         """Return the objects of one kind in all namespaces, or of the cluster; an empty selector matches them all."""
         query = f"?{urlencode({'labelSelector': selector})}" if selector else ""
-        listed = await self._request("GET", f"{_root(api_version)}/{PLURALS[api_version, kind]}{query}")
+        listed = await self._request("list", kind, f"{_root(api_version)}/{PLURALS[api_version, kind]}{query}")
         items: list[Body] = listed["items"]
         return items
 
@@ -92,7 +96,7 @@ class KubernetesClient:
         path = f"{_root(api_version)}/{place}{PLURALS[api_version, kind]}"
         query: dict[str, str | int] = {"limit": PAGE_SIZE}
         while True:
-            listed = await self._request("GET", f"{path}?{urlencode(query)}")
+            listed = await self._request("list", kind, f"{path}?{urlencode(query)}")
             yield listed["items"]
             mark = listed["metadata"].get("continue")
             if not mark:
@@ -113,26 +117,29 @@ class KubernetesClient:
 
     async def merge(self, reference: ObjectReference, patch: Body) -> Body:
         """Merge-patch the object."""
-        return await self._request("PATCH", _path(reference), patch, MERGE)
+        return await self._request("patch", reference.kind, _path(reference), patch, MERGE)
 
     async def delete(self, reference: ObjectReference, uid: str, resource_version: str | None = None) -> None:
         """Delete the object with this uid, in the background."""
         preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
         options = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
-            await self._request("DELETE", _path(reference), options)
+            await self._request("delete", reference.kind, _path(reference), options)
         except NotFoundError:
             return
 
     async def create(self, body: Body) -> Body:
         """Create the object."""
-        return await self._request("POST", _path(_reference(body, name="")), body)
+        return await self._request("create", body["kind"], _path(_reference(body, name="")), body)
 
     async def _apply(self, body: Body, field_manager: str, subresource: str, *, force: bool = True) -> Body:
         query = urlencode({"fieldManager": field_manager, "force": str(force).lower()})
-        return await self._request("PATCH", f"{_path(_reference(body))}{subresource}?{query}", body, APPLY)
+        path = f"{_path(_reference(body))}{subresource}?{query}"
+        return await self._request("patch", body["kind"], path, body, APPLY)
 
-    async def _request(self, method: str, path: str, body: Body | None = None, content: str = JSON) -> Body:
+    async def _request(self, verb: str, kind: str, path: str, body: Body | None = None, content: str = JSON) -> Body:
+        API_REQUESTS.labels(verb, kind).inc()
+        method = METHODS[verb]
         headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": "council-operator"}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = f"{self._api.configuration.host}{path}"
@@ -145,8 +152,8 @@ class KubernetesClient:
         if response.status >= BAD_REQUEST:
             message = str(answer.get("message", response.reason))
             is_untyped = message.startswith(_UNTYPED)
-            kind = InvalidError if is_untyped else _ERRORS.get(response.status, KubernetesError)
-            raise kind(response.status, str(answer.get("reason", response.reason)), message)
+            error_type = InvalidError if is_untyped else _ERRORS.get(response.status, KubernetesError)
+            raise error_type(response.status, str(answer.get("reason", response.reason)), message)
         return answer
 
 

@@ -10,6 +10,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from council_operator.kube.client import KubernetesClient
 from council_operator.kube.port import ConflictError, ForbiddenError, InvalidError, KubernetesError, NotFoundError
 from council_operator.plan.actions import ObjectReference
+from council_operator.telemetry import REGISTRY
 
 COUNCIL = ObjectReference("councils.dev/v1alpha1", "Council", "default", "architects")
 
@@ -78,6 +79,19 @@ async def test_deleting_names_the_uid_and_forgives_absence(server: tuple[FakeApi
     fake.status = 404
     await client.delete(COUNCIL, "uid-1", "7")
     assert fake.requests[0][3]["preconditions"] == {"uid": "uid-1", "resourceVersion": "7"}
+
+
+async def test_requests_are_counted_by_verb_and_kind(server: tuple[FakeApiServer, KubernetesClient]) -> None:
+    fake, client = server
+    fake.text = '{"items": []}'
+
+    def count(verb: str) -> float:
+        return REGISTRY.get_sample_value("council_api_requests_total", {"verb": verb, "kind": "Council"}) or 0
+
+    before = count("get"), count("list")
+    await client.find(COUNCIL)
+    await client.list_labelled(COUNCIL.api_version, COUNCIL.kind, "default", "a=b")
+    assert (count("get"), count("list")) == (before[0] + 1, before[1] + 1)
 
 
 @pytest.mark.parametrize(
