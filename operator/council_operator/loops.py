@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 QUIET_SECONDS = 0.05
 """Least time between two passes over one object: a burst of events becomes one pass."""
 
+SOON_SECONDS = 1.0
+"""How long those who are woken soon may be waited for: what happens meanwhile becomes one pass, too."""
+
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
 
@@ -102,6 +105,7 @@ class Loops:
     def __init__(self, parallel: int = 20) -> None:
         self._slots = _Slots(parallel)
         self._loops: dict[Key, _Loop] = {}
+        self._due: dict[Key, asyncio.TimerHandle] = {}
 
     def begin(self, reconcile: Reconcile, report: Report) -> None:
         """Use `reconcile` to look; tell `report` of each failure and how many there were in a row."""
@@ -109,12 +113,20 @@ class Loops:
         self._report = report
 
     def wake(self, key: Key) -> None:
-        """Have a look at the object soon."""
+        """Have a look at the object as soon as possible."""
+        due = self._due.pop(key, None)
+        if due:
+            due.cancel()
         loop = self._loops.get(key)
         if loop is None:
             loop = self._loops[key] = _Loop()
             loop.task = asyncio.create_task(self._run(key, loop), name=f"{key.kind}/{key.namespace}/{key.name}")
         loop.woken.set()
+
+    def wake_soon(self, key: Key) -> None:
+        """Have a look at the object within SOON_SECONDS."""
+        if key not in self._due:
+            self._due[key] = asyncio.get_running_loop().call_later(SOON_SECONDS, self.wake, key)
 
     def count(self, kind: str) -> int:
         """Return how many objects of a kind have a live loop."""
@@ -122,6 +134,8 @@ class Loops:
 
     async def close(self) -> None:
         """End every loop."""
+        for due in self._due.values():
+            due.cancel()
         tasks = [loop.task for loop in self._loops.values() if loop.task]
         for task in tasks:
             task.cancel()

@@ -38,12 +38,14 @@ class Steps(Generic[O]):
     """The four steps of one kind; applying is the same for all.
 
     Attributes:
+        observe: is given what the same pass observed before it acted, if it did: what that cannot have changed need
+            not be read again.
         note_refusals: adds to an observation what the API server found wrong with applied children, by name; without
             it such a refusal is an error like any other.
         measure: is told of what was reported anew.
     """
 
-    observe: Callable[[Key], Awaitable[O | None]]
+    observe: Callable[[Key, O | None], Awaitable[O | None]]
     plan: Callable[[O], Plan]
     summarise: Callable[[O], Body]
     is_settled: Callable[[O], bool]
@@ -94,7 +96,7 @@ class Reconciler:
         )
         third_in_a_row = 3
         if failures == third_in_a_row:
-            observed = await self._steps[key.kind].observe(key)
+            observed = await self._steps[key.kind].observe(key, None)
             if observed is not None:
                 what = str(error) if expected else f"{type(error).__name__}, see the operator's log"
                 message = f"Reconciling failed {failures} times and goes on: {what}"
@@ -103,13 +105,13 @@ class Reconciler:
 
     async def _pass(self, key: Key) -> Again | Settled:
         steps = self._steps[key.kind]
-        observed = await steps.observe(key)
+        observed = await steps.observe(key, None)
         if observed is None:
             return Settled()
         plan = steps.plan(observed)
         refusals = await self._carry_out(plan, observed.body, tolerant=steps.note_refusals is not None)
         if plan.actions:
-            observed = await steps.observe(key)
+            observed = await steps.observe(key, observed)
             if observed is None:
                 return Settled()
         if refusals and steps.note_refusals:

@@ -62,7 +62,7 @@ class Runtime:
         bus_lost = asyncio.Event()
         bus = await _connect_bus(settings, lambda _state: bus_lost.set())
         loops = Loops()
-        wakes = Wakes(loops.wake, time.monotonic, settings.render)
+        wakes = Wakes(loops.wake, time.monotonic, settings.render, loops.wake_soon)
         probes = Probes(bus, time.monotonic)
         council_observer = CouncilObserver(
             kubernetes, bus, wakes, probes, settings.render, now_ms, settings.watch_namespaces

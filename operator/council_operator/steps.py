@@ -24,8 +24,8 @@ def build_steps(
 ) -> dict[str, Steps[Any]]:
     """Return how each kind is observed, planned and summarised."""
 
-    async def observe(key: Key) -> DeliberationObserved | None:
-        return await observe_deliberation(key, kubernetes, bus, councils.wakes.queues, now_ms)
+    async def observe(key: Key, before: DeliberationObserved | None) -> DeliberationObserved | None:
+        return await observe_deliberation(key, kubernetes, bus, councils.wakes, now_ms, before)
 
     return {
         "Council": Steps(

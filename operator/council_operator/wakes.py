@@ -33,20 +33,28 @@ def key_of_leavings(namespace: str, uid: str) -> Key:
 class Wakes:
     """Wakes the loops of the objects that an event concerns.
 
-    Keeps an index of Deliberations by uid and by Council, and the last heartbeat of each runner. All of it is a cache
-    of the watch and of the heartbeats: a restarted operator has it back within seconds. `queues` are kept beside it.
+    Keeps an index of Deliberations by uid and by Council, the Councils, and the last heartbeat of each runner. All of
+    it is a cache of the watch and of the heartbeats: a restarted operator has it back within seconds. `queues` are kept
+    beside it. `wake_soon` is for what may wait a moment, so that one look serves for many.
     """
 
-    def __init__(self, wake: Callable[[Key], None], monotonic: Callable[[], float], settings: RenderSettings) -> None:
+    def __init__(
+        self,
+        wake: Callable[[Key], None],
+        monotonic: Callable[[], float],
+        settings: RenderSettings,
+        wake_soon: Callable[[Key], None] | None = None,
+    ) -> None:
         started = monotonic()
         self.queues = Queues(wake, settings)
         self._wake = wake
+        self._wake_soon = wake_soon or wake
         self._monotonic = monotonic
         self._started = started
         self._by_uid: dict[str, Key] = {}
         self._phases: dict[Key, dict[str, str]] = defaultdict(dict)
         self._counts: dict[Key, Counter[str]] = defaultdict(Counter)
-        self._councils: dict[str, set[Key]] = defaultdict(set)
+        self._councils: dict[str, dict[Key, Body]] = defaultdict(dict)
         self._said: dict[Key, tuple[object, ...]] = {}
         self._active: dict[Key, set[str]] = defaultdict(set)
         self._used: dict[Key, float] = defaultdict(lambda: started)
@@ -61,9 +69,9 @@ class Wakes:
         key = _key("Council", body)
         self.queues.council_changed(key, None if event_type == "DELETED" else body)
         if event_type == "DELETED":
-            self._councils[key.namespace].discard(key)
+            self._councils[key.namespace].pop(key, None)
         else:
-            self._councils[key.namespace].add(key)
+            self._councils[key.namespace][key] = body
         self._on_gpus.discard(key)
         if event_type != "DELETED" and asks_for_gpu(body):
             self._on_gpus.add(key)
@@ -76,7 +84,10 @@ class Wakes:
                 self._wake(self._by_uid[uid])
 
     def deliberation_changed(self, event_type: str | None, body: Body) -> None:
-        """Look at the Deliberation, and at its Council when it moved on in the Council's queue."""
+        """Look at the Deliberation, and at its Council when it moved on in the Council's queue.
+
+        The Council counts at its leisure, unless this is the first to use it for a while: it may sleep.
+        """
         key = _key("Deliberation", body)
         uid = body["metadata"]["uid"]
         council = Key("Council", key.namespace, body["spec"]["councilRef"]["name"])
@@ -94,9 +105,10 @@ class Wakes:
         if before != phases.get(uid):
             self._counts[council].subtract([before] if before else [])
             self._counts[council].update([phases[uid]] if uid in phases else [])
+        was_used = bool(self._active[council])
         self._note_use(council, uid, is_active=event_type != "DELETED" and _is_active(body))
         if before != phases.get(uid) and council in self._councils[council.namespace]:
-            self._wake(council)
+            (self._wake_soon if was_used else self._wake)(council)
         self._wake(key)
 
     def _note_use(self, council: Key, uid: str, *, is_active: bool) -> None:
@@ -165,6 +177,10 @@ class Wakes:
     def sweep(self) -> None:
         """Look for what was left on the bus by those who went while nobody watched, or while it was away."""
         self._wake(SWEEP)
+
+    def council_of(self, key: Key) -> Body | None:
+        """Return a Council as the watch told of it last; None of one that it has not told of, or that is gone."""
+        return self._councils[key.namespace].get(key)
 
     def heartbeat_of(self, namespace: str, runner: str) -> tuple[Heartbeat | None, float | None]:
         """Return the last heartbeat of a runner and its age in seconds; (None, None) if there was none."""

@@ -33,13 +33,16 @@ class CouncilObserver:
     now_ms: Callable[[], int]
     namespaces: tuple[str, ...] = ()
 
-    async def observe(self, key: Key) -> CouncilObserved | None:
+    async def observe(self, key: Key, before: CouncilObserved | None = None) -> CouncilObserved | None:
         """Return what is known of a Council, or None when it is gone.
+
+        `before` is what the same pass observed before it acted, which changes all but the Council itself.
 
         Raises:
             KubernetesError: the API server refused or was out of reach.
         """
-        body = await self.kubernetes.find(ObjectReference(API_VERSION, "Council", key.namespace, key.name))
+        reference = ObjectReference(API_VERSION, "Council", key.namespace, key.name)
+        body = before.body if before else await self.kubernetes.find(reference)
         if body is None:
             return None
         ray_jobs, kuberay_installed = await self._ray_jobs(key.namespace)

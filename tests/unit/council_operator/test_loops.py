@@ -64,6 +64,27 @@ async def test_no_exception_ends_a_loop_and_failures_in_a_row_are_counted() -> N
     assert passes.failures == [1, 2, 1]
 
 
+async def test_what_may_wait_a_moment_becomes_one_pass_and_what_is_urgent_takes_it_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loops_module, "SOON_SECONDS", 0)
+    passes = Passes(Again(3600))
+    loops = Loops()
+    loops.begin(passes.reconcile, passes.report)
+    for _ in range(3):
+        loops.wake_soon(KEY)
+    assert loops.count("Council") == 0
+    await passes.until(1)
+    monkeypatch.setattr(loops_module, "SOON_SECONDS", 3600)
+    loops.wake_soon(KEY)
+    loops.wake(KEY)
+    await passes.until(2)
+    assert loops._due == {}
+    loops.wake_soon(KEY)
+    await loops.close()
+    assert passes.count == 2
+
+
 async def test_a_settled_object_costs_nothing_until_it_is_woken_again() -> None:
     passes = Passes(Settled())
     loops = Loops()

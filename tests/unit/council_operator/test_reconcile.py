@@ -126,8 +126,11 @@ class World:
 
 
 async def build_reconciler(kubernetes: FakeKubernetes, bus: Bus) -> Reconciler:
-    """Return the reconciler of an operator that has just started."""
+    """Return the reconciler of an operator that has just started, and whose watch of Councils is late."""
     wakes = Wakes(lambda _key: None, lambda: 0.0, SETTINGS)
+    for body in kubernetes.objects.values():
+        if body["kind"] == "Council":
+            wakes.council_changed("ADDED", {**body, "status": {}})
     await fill(wakes.queues, kubernetes, ())
     await open_after_roll_call(wakes.queues, bus, "default")
     councils = CouncilObserver(kubernetes, bus, wakes, Probes(bus, lambda: 0.0), SETTINGS, now_ms)

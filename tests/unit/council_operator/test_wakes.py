@@ -82,6 +82,29 @@ def test_a_deliberation_that_moves_on_wakes_its_councils_queue(woken: Woken) -> 
     assert woken.wakes.phases_of(COUNCIL) == {"Deliberating": 1}
 
 
+def test_a_council_that_is_in_use_counts_at_its_leisure() -> None:
+    soon: list[Key] = []
+    now: list[Key] = []
+    wakes = Wakes(now.append, lambda: 0.0, SETTINGS, soon.append)
+    wakes.council_changed("ADDED", council())
+    now.clear()
+    wakes.deliberation_changed("ADDED", deliberation("Pending"))
+    assert (now.count(COUNCIL), soon) == (1, [])
+    wakes.deliberation_changed("MODIFIED", deliberation("Deliberating"))
+    wakes.deliberation_changed("MODIFIED", deliberation("Succeeded"))
+    assert (now.count(COUNCIL), soon) == (1, [COUNCIL, COUNCIL])
+
+
+def test_the_last_word_of_the_watch_about_a_council_is_kept_until_it_is_gone(woken: Woken) -> None:
+    assert woken.wakes.council_of(COUNCIL) is None
+    changed = {**council(), "status": {"observedGeneration": 2}}
+    woken.wakes.council_changed("ADDED", council())
+    woken.wakes.council_changed("MODIFIED", changed)
+    assert woken.wakes.council_of(COUNCIL) == changed
+    woken.wakes.council_changed("DELETED", changed)
+    assert woken.wakes.council_of(COUNCIL) is None
+
+
 def test_a_deleted_deliberation_is_forgotten(woken: Woken) -> None:
     woken.wakes.deliberation_changed("ADDED", deliberation("Queued"))
     woken.take()
