@@ -196,7 +196,7 @@ async def test_a_malformed_task_is_delivered_as_such(stage: Stage, run: Run) -> 
 
 async def test_no_task_can_be_taken_before_the_consumer_exists(bus: Bus, run: Run) -> None:
     with pytest.raises(BusUnavailableError, match=r"consumer.*exist"):
-        await bus.take_task(run.namespace, RUNNER, AT_ONCE)
+        await bus.take_task(run.namespace, RUNNER, SOON)
 
 
 async def test_a_runner_whose_consumer_was_removed_takes_nothing_until_it_is_made_again(bus: Bus, run: Run) -> None:
@@ -205,7 +205,7 @@ async def test_a_runner_whose_consumer_was_removed_takes_nothing_until_it_is_mad
     await bus.publish_task(run, RUNNER, build_task(run))
     await bus.remove_task_consumer(run.namespace, RUNNER)
     with pytest.raises(BusUnavailableError, match="consumer"):
-        await bus.take_task(run.namespace, RUNNER, AT_ONCE)
+        await bus.take_task(run.namespace, RUNNER, SOON)
     await bus.ensure_task_consumer(run.namespace, RUNNER)
     assert (await take(bus, run)).run == run
 

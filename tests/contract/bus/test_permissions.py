@@ -21,6 +21,7 @@ from deliberation.protocol.subjects import Run
 from fakes.nats_server import NatsServer
 
 from .messages import PROBE, RUNNER, build_task, proposal
+from .refusals import REFUSAL_SECONDS, all_refused
 
 pytestmark = pytest.mark.contract
 
@@ -110,17 +111,15 @@ async def test_a_runner_may_not_make_change_or_purge_streams_nor_give_itself_tas
     sides: Sides, guarded: NatsServer, run: Run
 ) -> None:
     await sides.operator.publish_entry(run, Cancel())
-    runner = await connect(
-        guarded.url, login=PasswordLogin("runner", guarded.folder / "runner"), name="impatient", patience_seconds=0.5
-    )
-    for refused in (
+    login = PasswordLogin("runner", guarded.folder / "runner")
+    runner = await connect(guarded.url, login=login, name="impatient", patience_seconds=REFUSAL_SECONDS)
+    await all_refused(
         runner.purge(run.namespace, run.deliberation_uid),
         runner.ensure_streams(),
         runner.ensure_task_consumer(run.namespace, RUNNER),
         runner.publish_task(run, RUNNER, build_task(run)),
-    ):
-        with pytest.raises(BusUnavailableError, match=r"(?i)permissions violation"):
-            await refused
+        match=r"(?i)permissions violation",
+    )
     await runner.close()
     assert len(await sides.operator.read_ledger(run)) == 1
     assert await sides.operator.read_task(run.namespace, run.deliberation_uid) is None
@@ -156,9 +155,8 @@ async def test_a_runner_may_not_read_tasks_through_a_consumer_of_its_own(sides: 
 
 async def test_a_wrong_password_is_told(guarded: NatsServer, run: Run) -> None:
     (guarded.folder / "wrong").write_text("guess")
-    bus = await connect(
-        guarded.url, login=PasswordLogin("runner", guarded.folder / "wrong"), name="test", patience_seconds=1
-    )
+    login = PasswordLogin("runner", guarded.folder / "wrong")
+    bus = await connect(guarded.url, login=login, name="test", patience_seconds=REFUSAL_SECONDS)
     with pytest.raises(BusUnavailableError, match="Authorization Violation") as refusal:
         await bus.publish_entry(run, Cancel())
     assert "guess" not in str(refusal.value)
