@@ -136,6 +136,7 @@ class Connection:
         """
         clock = asyncio.get_running_loop().time
         until = clock() + self.patience_seconds
+        fault = ""
         while True:
             session = await self.get_session(until)
             try:
@@ -143,8 +144,8 @@ class Connection:
                     return await work(session)
             except NoRespondersError:
                 fault = "nothing listens there; is JetStream on, and do its streams exist?"
-            except TimeoutError:
-                fault = f"no answer in time; last from the server: {self._last_fault}"
+            except TimeoutError:  # The last try is often cut short: what was heard before tells more.
+                fault = fault or f"no answer in time; last from the server: {self._last_fault}"
             except (Error, OSError) as error:
                 fault = f"{error}; last from the server: {self._last_fault}"
             if clock() + RETRY_SECONDS > until:

@@ -7,11 +7,14 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from nats.errors import NoRespondersError
 
-from deliberation.bus.connection import UNHEARD_SECONDS
+from deliberation.bus.connection import UNHEARD_SECONDS, Connection
 from deliberation.bus.jetstream import connect
+from deliberation.bus.login import NoLogin
 from deliberation.bus.port import BusUnavailableError
 from deliberation.protocol.subjects import Run
 
@@ -77,6 +80,21 @@ async def test_a_server_that_hangs_up_without_a_word_may_have_refused_the_creden
         with pytest.raises(BusUnavailableError, match="hung up, as it does when it refuses credentials or ends"):
             await bus.read_ledger(Run("team", "uid"))
         await bus.close()
+
+
+async def test_what_was_heard_is_told_also_when_the_last_try_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection("127.0.0.1", login=NoLogin(), tls=None, name="test", patience_seconds=0.3, on_state=None)
+    monkeypatch.setattr(connection, "get_session", AsyncMock())
+    tries = iter(range(9))
+
+    async def hang_the_second_time(_session: object) -> None:
+        if next(tries):
+            await asyncio.Event().wait()
+        raise NoRespondersError
+
+    with pytest.raises(BusUnavailableError, match="did not answer: nothing listens there; is JetStream on"):
+        await connection.attempt("answer", hang_the_second_time)
+    await connection.close()
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such option")
