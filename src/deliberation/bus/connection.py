@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 from nats.errors import Error, NoRespondersError, UnexpectedEOF
 
+from deliberation.bus.ending import end
 from deliberation.bus.login import Login, Tls
 from deliberation.bus.port import BusUnavailableError
 from deliberation.bus.session import Session
@@ -171,8 +172,7 @@ class Connection:
 
     async def close(self) -> None:
         """End the connection; safe to repeat."""
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
+        await end(self._keeper)
 
     @property
     def _place(self) -> str:

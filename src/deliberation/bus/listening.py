@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from deliberation.bus.connection import Connection
+from deliberation.bus.ending import end
 from deliberation.bus.reading import StreamMessage, follow
 from deliberation.bus.records import call_back
 
@@ -36,8 +37,7 @@ class StandingSubscription:
 
     async def stop(self) -> None:
         """End it; safe to repeat."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
 
 async def watch(

@@ -309,6 +309,15 @@ async def test_a_stream_of_somebody_else_in_the_way_is_told(nats_server: NatsSer
     await bus.close()
 
 
+async def test_a_bus_can_be_closed_at_any_moment_while_it_connects(nats_server: NatsServer) -> None:
+    """Of these moments one in ten was passed over by nats-py, and the bus went on for ever."""
+    for moment in range(40):
+        bus = await connect(nats_server.url, name="test")
+        await asyncio.sleep(moment * 0.0005)
+        async with asyncio.timeout(SOON):
+            await bus.close()
+
+
 async def test_more_replicas_than_servers_are_told(jetstream: JetStreamBus) -> None:
     with pytest.raises(BusMisconfiguredError, match=r"COUNCIL_TASKS cannot be set up: replicas > 1 not supported"):
         await jetstream.ensure_streams(replicas=3)
