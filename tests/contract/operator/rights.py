@@ -4,23 +4,28 @@ import json
 from pathlib import Path
 
 from chart.rendering import NAMESPACE, render
-from contract.api_server import ApiServer
+from contract.api_server import ApiServer, Body
 
 ACCOUNT = "council-operator"
-KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+KINDS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 TOKEN_SECONDS = 6 * 3600
+
+
+def make_account(api: ApiServer) -> None:
+    """Make the operator's account where the chart puts it; safe to repeat: tests share the API server."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}}
+    _apply(ApiServer(api.kubeconfig, NAMESPACE), [namespace, account])
 
 
 def grant(api: ApiServer, folder: Path) -> Path:
     """Grant them in the namespace of `api`, and return a kubeconfig that may do nothing else."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    make_account(api)
     objects = render(f"watchNamespaces={{{api.namespace}}}", "gpu.readNodes=true").items()
-    granted = [namespace, *(body for (kind, _), body in objects if kind in KINDS)]
+    granted = [body for (kind, _), body in objects if kind in KINDS]
     anywhere = ApiServer(api.kubeconfig, NAMESPACE)
     for server in (anywhere, api):
-        own = [body for body in granted if body["metadata"].get("namespace", NAMESPACE) == server.namespace]
-        items = json.dumps({"apiVersion": "v1", "kind": "List", "items": own})
-        server.kubectl("apply", "--server-side", "--filename=-", stdin=items)
+        _apply(server, [body for body in granted if body["metadata"].get("namespace", NAMESPACE) == server.namespace])
     token = anywhere.kubectl("create", "token", ACCOUNT, f"--duration={TOKEN_SECONDS}s").strip()
     config = json.loads(anywhere.kubectl("config", "view", "--raw", "--output=json"))
     for user in config["users"]:
@@ -28,3 +33,8 @@ def grant(api: ApiServer, folder: Path) -> Path:
     kubeconfig = folder / "operator.kubeconfig"
     kubeconfig.write_text(json.dumps(config))
     return kubeconfig
+
+
+def _apply(api: ApiServer, bodies: list[Body]) -> None:
+    items = json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})
+    api.kubectl("apply", "--server-side", "--filename=-", stdin=items)

@@ -10,6 +10,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from chart.rendering import NAMESPACE, render
 from contract.api_server import ApiServer, RefusedError
+from contract.operator import rights
 from council_operator.dividing import Divider
 from council_operator.kube.client import KubernetesClient
 from council_operator.kube.port import ConflictError
@@ -25,7 +26,7 @@ NODES = ("fake-gpu-of-division-a", "fake-gpu-of-division-b")
 Body = dict[str, Any]
 
 
-OPERATOR = f"system:serviceaccount:{NAMESPACE}:council-operator"
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:{rights.ACCOUNT}"
 
 BEYOND: tuple[tuple[Body, str], ...] = (
     ({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}, "of a node's labels"),
@@ -45,8 +46,7 @@ BEYOND: tuple[tuple[Body, str], ...] = (
 @pytest.fixture(scope="module")
 def confined(installed: ApiServer) -> ApiServer:
     """The API server with what the chart installs where the operator may divide GPUs: rights, and their bounds."""
-    installed.kubectl("create", "namespace", NAMESPACE)
-    installed.kubectl("create", "serviceaccount", "council-operator", f"--namespace={NAMESPACE}")
+    rights.make_account(installed)
     install(installed, namespace="", config_map_of="default")
     install(installed, namespace="default", config_map_of="default")
     return installed
@@ -70,7 +70,7 @@ def install(api_server: ApiServer, *, namespace: str, config_map_of: str) -> Non
 async def client(confined: ApiServer, api_server: ApiServer) -> AsyncIterator[KubernetesClient]:
     """A client that is the operator: it may do on nodes what the chart lets it do."""
     install(confined, namespace=api_server.namespace, config_map_of=api_server.namespace)
-    token = confined.kubectl("create", "token", "council-operator", f"--namespace={NAMESPACE}")
+    token = confined.kubectl("create", "token", rights.ACCOUNT, f"--namespace={NAMESPACE}")
     configuration = Configuration()
     await config.load_kube_config(config_file=str(api_server.kubeconfig), client_configuration=configuration)
     configuration.cert_file = configuration.key_file = None
