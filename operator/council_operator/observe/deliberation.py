@@ -51,12 +51,12 @@ async def observe(
         wakes.queues.forget(key)
         return None
     council_key = Key("Council", key.namespace, body["spec"]["councilRef"]["name"])
-    council = before.council if before else wakes.council_of(council_key) or await _find(council_key, kubernetes)
+    council = before.council if before else wakes.council_of(council_key)
     uid = body["metadata"]["uid"]
     try:
         task = await bus.read_task(key.namespace, uid)
         is_in_work = task is not None and task.own_runner is None and has_condition(body, "Admitted")
-        if not (before or is_in_work or is_finished(body)):
+        if not (before or (council and (is_in_work or is_finished(body)))):
             council = await _find(council_key, kubernetes)
         # Before the ledger: whoever sees that a runner has ended sees all that it has written.
         found = await _find_runner(key.namespace, uid, kubernetes) if _may_have_runner(body, council, task) else {}
@@ -64,6 +64,7 @@ async def observe(
         ledger = await bus.read_ledger(run) if task or was_admitted(body) else ()
         dead_letter = await bus.find_dead_letter(key.namespace, uid) if task else None
     except BusUnavailableError as error:
+        council = council or await _find(council_key, kubernetes)
         return DeliberationObserved(body, council, bus_fault=BusFault(str(error)), now_ms=now_ms())
     observed = DeliberationObserved(body, council, task, ledger, now_ms=now_ms(), dead_letter=dead_letter, **found)
     if task and observed.standing:
